@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* wire.h - bounded big-endian reader and writer.
+ *
+ * Both stay in error after the first access that does not fit: a whole header
+ * is read field by field and `err` checked once.
+ */
+#ifndef BASE_WIRE_H
+#define BASE_WIRE_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct wire_reader {
+    const uint8_t *pos;
+    const uint8_t *end;
+    int err; /* 0 or ERR_TRUNCATED */
+};
+
+static inline struct wire_reader wire_reader(struct span s)
+{
+    return (struct wire_reader){s.ptr, s.ptr ? s.ptr + s.len : NULL, 0};
+}
+
+static inline size_t wire_left(const struct wire_reader *r)
+{
+    return r->err ? 0 : (size_t)(r->end - r->pos);
+}
+
+/* The next `len` bytes; empty and error when there are fewer. */
+static inline struct span wire_take(struct wire_reader *r, size_t len)
+{
+    struct span s = {NULL, 0};
+
+    if (r->err)
+        return s;
+    if ((size_t)(r->end - r->pos) < len) {
+        r->err = ERR_TRUNCATED;
+        return s;
+    }
+    s = (struct span){r->pos, len};
+    r->pos += len;
+    return s;
+}
+
+static inline uint8_t wire_u8(struct wire_reader *r)
+{
+    struct span s = wire_take(r, 1);
+
+    return s.len ? s.ptr[0] : 0;
+}
+
+static inline uint16_t wire_u16(struct wire_reader *r)
+{
+    struct span s = wire_take(r, 2);
+
+    return s.len ? (uint16_t)(s.ptr[0] << 8 | s.ptr[1]) : 0;
+}
+
+static inline uint32_t wire_u32(struct wire_reader *r)
+{
+    struct span s = wire_take(r, 4);
+
+    if (!s.len)
+        return 0;
+    return (uint32_t)s.ptr[0] << 24 | (uint32_t)s.ptr[1] << 16 |
+           (uint32_t)s.ptr[2] << 8 | s.ptr[3];
+}
+
+static inline uint64_t wire_u64(struct wire_reader *r)
+{
+    uint64_t high = wire_u32(r);
+
+    return high << 32 | wire_u32(r);
+}
+
+struct wire_writer {
+    uint8_t *start;
+    uint8_t *pos;
+    uint8_t *end;
+    int err; /* 0 or ERR_LIMIT */
+};
+
+static inline struct wire_writer wire_writer(void *out, size_t size)
+{
+    uint8_t *p = out;
+
+    return (struct wire_writer){p, p, p + size, 0};
+}
+
+static inline size_t wire_written(const struct wire_writer *w)
+{
+    return (size_t)(w->pos - w->start);
+}
+
+/* `len` bytes to fill in, or NULL and error. */
+static inline uint8_t *wire_grow(struct wire_writer *w, size_t len)
+{
+    uint8_t *p = w->pos;
+
+    if (w->err || (size_t)(w->end - w->pos) < len) {
+        w->err = ERR_LIMIT;
+        return NULL;
+    }
+    w->pos += len;
+    return p;
+}
+
+static inline void wire_put(struct wire_writer *w, struct span s)
+{
+    uint8_t *p = wire_grow(w, s.len);
+
+    if (p && s.len)
+        memcpy(p, s.ptr, s.len);
+}
+
+static inline void wire_put_u8(struct wire_writer *w, uint8_t v)
+{
+    uint8_t *p = wire_grow(w, 1);
+
+    if (p)
+        p[0] = v;
+}
+
+static inline void wire_store_u16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline void wire_store_u32(uint8_t *p, uint32_t v)
+{
+    wire_store_u16(p, (uint16_t)(v >> 16));
+    wire_store_u16(p + 2, (uint16_t)v);
+}
+
+static inline void wire_put_u16(struct wire_writer *w, uint16_t v)
+{
+    uint8_t *p = wire_grow(w, 2);
+
+    if (p)
+        wire_store_u16(p, v);
+}
+
+static inline void wire_put_u32(struct wire_writer *w, uint32_t v)
+{
+    uint8_t *p = wire_grow(w, 4);
+
+    if (p)
+        wire_store_u32(p, v);
+}
+
+static inline void wire_put_u64(struct wire_writer *w, uint64_t v)
+{
+    wire_put_u32(w, (uint32_t)(v >> 32));
+    wire_put_u32(w, (uint32_t)v);
+}
+
+#endif /* BASE_WIRE_H */
