@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.h - accepts TCP and TLS connections on one worker.
+ *
+ * on_accept sees a stream only when it is ready: TLS handshake done, or the
+ * first byte of a port that carries both has said "plain". What takes longer
+ * than the handshake time-out is closed and counted. Out of descriptors, the
+ * listener keeps answering: it accepts with a spare one and closes at once.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/stream.h"
+
+struct bind_group;
+struct conn_limit;
+struct listener;
+
+enum listener_mode {
+    LISTENER_PLAIN,
+    LISTENER_TLS,
+    LISTENER_DETECT, /* first byte 0x16 (a TLS handshake record): TLS */
+};
+
+struct listener_stats {
+    struct counter accepted; /* connections the kernel gave us */
+    struct counter ready;    /* handed to on_accept */
+    struct counter refused_total;
+    struct counter refused_source;
+    struct counter refused_handshakes;  /* too many not ready yet */
+    struct counter refused_descriptors; /* EMFILE, ENFILE, memory */
+    struct counter handshake_failed;
+    struct counter handshake_timeout; /* or no first byte in time */
+    struct counter waiting;           /* not ready yet, right now */
+};
+
+struct listener_options {
+    struct bind_group *group; /* take the worker's socket from here, or */
+    struct addr bind;         /* bind this, alone */
+    enum listener_mode mode;
+    struct tls_ctx *tls;           /* unless plain; a reference is taken */
+    struct conn_limit *limit;      /* may be NULL; a reference is taken */
+    unsigned handshake_timeout_ms; /* 0: 10000 */
+    unsigned max_waiting;          /* not ready at a time; 0: 1024 */
+    unsigned accept_budget;        /* accepts per turn; 0: 64 */
+    struct stream_options stream;
+
+    /* Call stream_set_events() here, or stream_close(); a stream without
+     * events after this is closed. stream_tls() tells plain from TLS. */
+    void (*on_accept)(struct listener *listener, struct stream *stream,
+                      void *arg);
+    void *arg;
+};
+
+/* Returns 0 or -errno (-EADDRINUSE). */
+int listener_open(struct listener **ret_listener, struct worker *worker,
+                  const struct listener_options *options);
+
+/* Stop listening; streams handed out live on, those not ready are closed.
+ * No events any more. NULL is fine. */
+void listener_close(struct listener *listener);
+
+/* For connections from now on. */
+void listener_set_tls(struct listener *listener, struct tls_ctx *tls);
+
+/* With the real port. */
+const struct addr *listener_addr(const struct listener *listener);
+const struct listener_stats *listener_stats(const struct listener *listener);
+
+#endif /* NET_LISTENER_H */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.h - one connection, over TCP or TLS, with back-pressure both ways.
+ *
+ * Lifetime, in three sentences. The stream is yours from stream_connect() or
+ * on_accept until you call stream_close() or it calls on_closed: exactly one
+ * of the two ends it. After stream_close() there are no events any more, and
+ * after on_closed has returned the pointer is dead. No event is ever called
+ * from inside one of these functions, except that stream_resume() may be
+ * followed by on_data in the same turn; so freeing your own struct right after
+ * stream_close() is right.
+ *
+ * Every function and event is on the worker's own thread. Idle TCP stream:
+ * about 500 bytes; TLS adds what tls_session.h says. Buffers exist only while
+ * something is queued.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "base/addr.h"
+#include "base/counter.h"
+#include "net/worker.h"
+
+struct stream;
+struct tls_ctx;
+struct tls_session;
+
+struct stream_events {
+    /* Connected, TLS handshake included; writing before this is queued.
+     * stream_connect() only; may be NULL. */
+    void (*on_open)(struct stream *stream, void *arg);
+
+    /* `data` (never empty) is valid during the call. */
+    void (*on_data)(struct stream *stream, struct span data, void *arg);
+
+    /* The queue was above the low-water mark and no longer is. May be NULL. */
+    void (*on_writable)(struct stream *stream, void *arg);
+
+    /* The peer will send no more (FIN, close_notify); we may still write.
+     * NULL: the stream ends with on_closed(0), queued output is dropped. */
+    void (*on_end)(struct stream *stream, void *arg);
+
+    /* It is over: 0 the peer ended it in order, or stream_shutdown() is done;
+     * ERR_CLOSED the peer left without TLS close_notify; ERR_TLS, ERR_AUTH
+     * (certificate); -ETIMEDOUT (connect, handshake, linger), -ECONNREFUSED,
+     * -ECONNRESET, another -errno. Not NULL. */
+    void (*on_closed)(struct stream *stream, int err, void *arg);
+};
+
+struct stream_options {
+    size_t max_queued;    /* bytes waiting to be sent; 0: 256 KiB */
+    size_t low_water;     /* 0: a quarter of max_queued */
+    unsigned linger_ms;   /* most time for stream_shutdown(); 0: 5000 */
+    unsigned keepalive_s; /* TCP keep-alive after this idle time; 0: off */
+};
+
+/* Sums over a worker's streams, readable from any thread. */
+struct stream_stats {
+    struct counter opened; /* accepted and connected, handshake done */
+    struct counter open;   /* right now, those in a handshake included */
+    struct counter connects;
+    struct counter connect_failed;
+    struct counter handshakes;
+    struct counter handshakes_resumed;
+    struct counter handshake_failed;
+    struct counter bytes_in; /* as the user sees them, without TLS */
+    struct counter bytes_out;
+    struct counter queue_limit; /* writes refused with ERR_LIMIT */
+};
+
+const struct stream_stats *stream_stats(struct worker *worker);
+
+struct stream_target {
+    struct addr to;
+    struct addr from; /* local address, port 0 usually; ADDR_NONE: any */
+
+    struct tls_ctx *tls;     /* NULL: plain TCP. A client context */
+    const char *server_name; /* SNI, NULL: none; copied */
+    const char *verify_name; /* name or IP address the certificate must have;
+                                NULL: server_name; copied */
+    unsigned timeout_ms;     /* TCP and TLS together; 0: 10000 */
+    struct stream_options options;
+};
+
+/* Start connecting. Returns 0 and the stream, or -errno, ERR_TLS at once. A
+ * later failure comes as on_closed. `events` must outlive the stream. */
+int stream_connect(struct stream **ret_stream, struct worker *worker,
+                   const struct stream_target *target,
+                   const struct stream_events *events, void *arg);
+
+/* Who gets the events from now on; on an accepted stream called in
+ * on_accept. Also for handing a stream to another owner of the same worker. */
+void stream_set_events(struct stream *stream,
+                       const struct stream_events *events, void *arg);
+
+/* Send the bytes, all or nothing. Small writes of one turn leave together at
+ * its end; large ones are tried at once; the rest is queued.
+ * Returns 0; ERR_LIMIT when the queue would exceed max_queued; ERR_STATE after
+ * stream_shutdown() or a failure whose on_closed is on its way; -ENOMEM. */
+int stream_write(struct stream *stream, struct span bytes);
+int stream_writev(struct stream *stream, const struct span *parts, size_t n);
+
+/* Bytes accepted and not yet given to the kernel. */
+size_t stream_queued(const struct stream *stream);
+
+/* How many more stream_write() would take. */
+size_t stream_room(const struct stream *stream);
+
+/* No on_data and no on_end until stream_resume(); the peer's window fills.
+ * Both harmless when repeated. A new stream reads. */
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
+bool stream_is_paused(const struct stream *stream);
+
+/* Send what is queued, then close_notify and FIN, wait for the peer's FIN
+ * (what it still sends is dropped: no on_data from now on), at most the linger
+ * time; then on_closed(0) or on_closed(-ETIMEDOUT). */
+void stream_shutdown(struct stream *stream);
+
+/* Send what is queued, then close_notify and FIN, but go on reading: the other
+ * half of a tunnel. The stream ends when the peer ends. */
+void stream_end(struct stream *stream);
+
+/* Close now, drop what is queued. No events any more. NULL is fine. */
+void stream_close(struct stream *stream);
+
+/* As stream_close(), and the peer gets RST instead of FIN. */
+void stream_abort(struct stream *stream);
+
+const struct addr *stream_peer(const struct stream *stream);
+const struct addr *stream_local(const struct stream *stream);
+struct worker *stream_worker(const struct stream *stream);
+
+/* The session, for its facts; NULL on plain TCP. */
+const struct tls_session *stream_tls(const struct stream *stream);
+
+#endif /* NET_STREAM_H */

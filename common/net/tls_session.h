@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* tls_session.h - one TLS session: bytes in, bytes out, no socket.
+ *
+ * Users of streams need only the facts at the end (through stream_tls()).
+ *
+ * The engine reads ciphertext from a borrowed span and appends ciphertext to
+ * an output buffer that the caller empties. -EAGAIN always means: give more
+ * input, or empty the output, and call again.
+ *
+ * Memory: about 40 KiB a session in mbedTLS (two record buffers of 16.5 KiB
+ * each that the packaged library keeps for the session's life) and 300 bytes
+ * here; the output buffer's memory exists only while there is output.
+ */
+#ifndef NET_TLS_SESSION_H
+#define NET_TLS_SESSION_H
+
+#include "base/buf.h"
+#include "net/tls_ctx.h"
+
+struct tls_session;
+
+enum {
+    /* Output the engine may hold before it answers -EAGAIN; one more record
+     * may come on top of it. */
+    TLS_OUTPUT_HIGH = 64 * 1024,
+};
+
+/* For clients; servers give NULL. */
+struct tls_peer {
+    const char *server_name; /* SNI; NULL: send none */
+    const char *verify_name; /* the certificate must be for this name or IP
+                                address; NULL: server_name. With neither, a
+                                context that verifies is refused: -EINVAL */
+};
+
+/* Holds a reference to `ctx`. Returns 0, -ENOMEM, -EINVAL, ERR_TLS. */
+int tls_session_new(struct tls_session **ret_session, struct tls_ctx *ctx,
+                    const struct tls_peer *peer);
+void tls_session_free(struct tls_session *session);
+
+/* Ciphertext to work on; borrowed until consumed: before it goes away, take
+ * tls_session_input_left() and give that again later. */
+void tls_session_input(struct tls_session *session, struct span ciphertext);
+struct span tls_session_input_left(const struct tls_session *session);
+
+/* The peer's transport has ended: reading gives ERR_CLOSED from now on when
+ * the input is used up and no close_notify was in it. */
+void tls_session_input_end(struct tls_session *session);
+
+/* Ciphertext to send; the caller consumes from it. */
+struct buf *tls_session_output(struct tls_session *session);
+
+/* Go on with the handshake. Returns 0 when it is complete, -EAGAIN, ERR_AUTH
+ * (the peer's certificate was refused), ERR_CLOSED, ERR_TLS, -ENOMEM. There
+ * may be output (an alert) after a failure, too. */
+int tls_session_handshake(struct tls_session *session);
+
+/* Decrypted bytes into `out`. Returns their number (> 0), 0 at the peer's
+ * close_notify, -EAGAIN, ERR_CLOSED, ERR_TLS, -ENOMEM. */
+int tls_session_read(struct tls_session *session, void *out, size_t size);
+
+/* Encrypt. Returns how many bytes of `plain` were taken (> 0); -EAGAIN when
+ * the output is full: call again with the same bytes at the front; ERR_TLS,
+ * -ENOMEM. */
+int tls_session_write(struct tls_session *session, struct span plain);
+
+/* Put close_notify into the output. Returns 0, -EAGAIN, ERR_TLS. */
+int tls_session_shutdown(struct tls_session *session);
+
+/* Why the last call failed, in mbedTLS' words; "" when nothing failed. */
+const char *tls_session_error(const struct tls_session *session);
+
+/* ---- facts, after the handshake ---- */
+
+enum tls_version tls_session_version(const struct tls_session *session);
+const char *tls_session_suite(const struct tls_session *session);
+
+/* The protocol agreed on, or NULL. */
+const char *tls_session_alpn(const struct tls_session *session);
+
+/* The name the client asked for; "" when none. Lower case, a valid host name
+ * (or the handshake has failed). */
+const char *tls_session_server_name(const struct tls_session *session);
+
+/* A certificate was shown, and it was checked without complaint. False after
+ * a resumption that carried no certificate. */
+bool tls_session_peer_verified(const struct tls_session *session);
+
+/* Into `out`, NUL-terminated, printable; false (and "") when none was shown.
+ * "CN=edge.example, O=Example". */
+bool tls_session_peer_subject(const struct tls_session *session, char *out,
+                              size_t size);
+
+/* The i-th subject alternative name of kind DNS, URI or IP ("dns:a.example",
+ * "uri:sip:a.example", "ip:192.0.2.1"); false at the end. */
+bool tls_session_peer_name(const struct tls_session *session, size_t i,
+                           char *out, size_t size);
+
+#endif /* NET_TLS_SESSION_H */
