@@ -30,10 +30,11 @@ struct addr {
 enum { ADDR_TEXT_SIZE = 64 };
 
 /* "192.0.2.1:3478", "[2001:db8::1]:3478", and the same without port (port 0;
- * brackets then optional). No names. Returns 0 or ERR_PARSE. */
+ * brackets then optional). No names. A link-local address may carry its
+ * interface index: "fe80::1%2". Returns 0 or ERR_PARSE. */
 int addr_parse(struct span text, struct addr *ret_addr);
 
-/* An address without port. Returns 0 or ERR_PARSE. */
+/* An address without port and brackets. Returns 0 or ERR_PARSE. */
 int addr_parse_ip(struct span text, struct addr *ret_addr);
 
 /* Into `text` of ADDR_TEXT_SIZE bytes, and returned: "192.0.2.1:3478". */
@@ -69,15 +70,19 @@ static inline struct span addr_key(const struct addr *a)
 
 size_t addr_ip_len(const struct addr *a); /* 4, 16, or 0 */
 
+/* What the address says itself: an IPv4 address inside an IPv6 one does not
+ * count; ask addr_inner_v4() first. */
 bool addr_is_any(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_link_local(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);
 bool addr_is_private(const struct addr *a); /* RFC 1918, RFC 4193 */
 
-/* The IPv4 address inside an IPv6 one that would reach it: IPv4-mapped and
- * -compatible, 6to4 (2002::/16), NAT64 (64:ff9b::/96, 64:ff9b:1::/48),
- * Teredo (2001::/32, the client part). False when there is none. */
+/* The IPv4 address inside an IPv6 one that would reach it: IPv4-mapped,
+ * -compatible (but :: and ::1) and -translated (::ffff:0:0:0/96), 6to4
+ * (2002::/16), NAT64 (64:ff9b::/96; 64:ff9b:1::/48 in the layout of RFC 6052
+ * 2.2 that its zero suffix tells), Teredo (2001::/32, the client part). The
+ * port is kept. False when there is none. */
 bool addr_inner_v4(const struct addr *a, struct addr *ret_inner);
 
 #endif /* BASE_ADDR_H */

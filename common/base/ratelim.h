@@ -9,7 +9,7 @@
 struct ratelim {
     uint64_t per_second_milli; /* tokens per second, times 1000 */
     uint64_t burst;            /* most tokens kept */
-    uint64_t level_milli;      /* thousandths of a token */
+    uint64_t level_micro;      /* millionths of a token: no rounding */
     uint64_t last;             /* ms */
 };
 
@@ -20,7 +20,8 @@ void ratelim_init(struct ratelim *limit, uint64_t per_second_milli,
 /* Take `n` tokens at once, or none. A clock that steps back refills nothing. */
 bool ratelim_take(struct ratelim *limit, uint64_t n, uint64_t now);
 
-/* Milliseconds until `n` tokens are there; 0 when they are. */
+/* Milliseconds until `n` tokens are there; 0 when they are, UINT64_MAX when
+ * `n` is more than the burst, which never comes. */
 uint64_t ratelim_wait_ms(const struct ratelim *limit, uint64_t n, uint64_t now);
 
 #endif /* BASE_RATELIM_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - hex, base64, percent-encoding, and untrusted text made printable. */
+/* text.h - hex, base64, UTF-8, and untrusted text made printable. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
