@@ -19,6 +19,7 @@ import crypto from "node:crypto";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import { sipPassword, turnCredential, turnSecret } from "./credentials.mjs";
 
 const here = new URL(".", import.meta.url).pathname;
 const env = process.env;
@@ -38,8 +39,7 @@ const settings = {
   domain: env.DEMO_DOMAIN ?? "default",
   webSocket: env.DEMO_WEBSOCKET ?? "/wssip",
   sipSecret: required("DEMO_SIP_SECRET"),
-  turnSecret: env.DEMO_TURN_SECRET_FILE
-    ? fs.readFileSync(env.DEMO_TURN_SECRET_FILE, "utf8").trim() : "",
+  turnSecret: turnSecret(env.DEMO_TURN_SECRET_FILE),
   turnUrls: listOf(env.DEMO_TURN_URLS ?? ""),
   turnTtl: Number(env.DEMO_TURN_TTL ?? 3600),
 };
@@ -75,17 +75,10 @@ function userOfToken(token) {
 
 const title = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 
-function sipPassword(user) {
-  return crypto.createHash("sha256").update(`${settings.sipSecret}:${user}`).digest("hex");
-}
-
-// TURN REST: the name carries the expiry, the password is its HMAC.
 function iceServers(user) {
   if (!settings.turnSecret || settings.turnUrls.length === 0) return [];
-  const username = `${now() + settings.turnTtl}:${user}`;
-  const credential = crypto.createHmac("sha1", settings.turnSecret)
-    .update(username).digest("base64");
-  return [{ urls: settings.turnUrls, username, credential }];
+  const credential = turnCredential(settings.turnSecret, user, settings.turnTtl);
+  return [{ urls: settings.turnUrls, ...credential }];
 }
 
 function lineOf(user) {
@@ -97,7 +90,7 @@ function lineOf(user) {
     user,
     name: title(user),
     domain: settings.domain,
-    password: sipPassword(user),
+    password: sipPassword(settings.sipSecret, user),
     webSocket: settings.webSocket,
     contacts,
     ice: { servers: iceServers(user), ttl: settings.turnTtl },

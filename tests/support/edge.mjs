@@ -174,6 +174,9 @@ const running = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
+// The test runner ends a file that takes too long: clean up then as well.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
+  process.once(signal, () => process.exit(1));
 
 /**
  * Start one of our daemons and wait until its admin socket says it is ready.
@@ -196,7 +199,7 @@ export async function startDaemon(name, {
     throw new Error(`${program} is not built (EDGE_BUILD names the build directory)`);
 
   const socketPath = path.join(dir, `${name}.sock`);
-  const words = ["--admin", `unix:${socketPath}`];
+  const words = ["--admin-socket", socketPath];
   if (config) {
     const file = path.join(dir, `${name}.json`);
     fs.writeFileSync(file, JSON.stringify(config, null, 2));
