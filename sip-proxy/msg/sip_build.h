@@ -37,6 +37,13 @@ int sip_build_ack(struct buf *out, const struct sip_msg *invite,
 int sip_build_cancel(struct buf *out, const struct sip_msg *invite,
                      struct span extra);
 
+/* Write the topmost Via with what RFC 3261 18.2.1 and RFC 3581 4 ask for:
+ * `received` when the sender did not write the address it came from, `rport`
+ * filled in when it asked for that or `force_rport` says so; what the sender
+ * claimed there is overwritten. Errors stay in `out`. */
+void sip_via_put(struct buf *out, const struct sip_via *via,
+                 const struct addr *source, bool force_rport);
+
 /* The reason phrase RFC 3261 21 (or the RFC that defines it) gives, or one
  * for its class. Never NULL. */
 const char *sip_reason(unsigned status);

@@ -41,34 +41,33 @@ extern const struct sip_limits sip_limits_default;
  * text for log, counter and reason phrase. */
 #define SIP_FAULT_MAP(X)                                                       \
     X(EMPTY, 0, "nothing but white space")                                     \
+    X(NOT_SIP, 0, "not a SIP message")                                         \
     X(MESSAGE_SIZE, 0, "message too large")                                    \
     X(NO_END, 0, "header section has no end")                                  \
-    X(START_LINE, 0, "malformed start line")                                   \
     X(HEADER_SIZE, 0, "header line too long")                                  \
     X(HEADER_COUNT, 0, "too many header fields")                               \
     X(HEADER_SYNTAX, 0, "malformed header line")                               \
     X(LINE_END, 0, "bare CR or LF in the header section")                      \
     X(CONTROL_CHARACTER, 0, "control character in the header section")         \
+    X(STATUS_LINE, 0, "malformed status line")                                 \
     X(VIA, 0, "malformed or missing Via")                                      \
-    X(STATUS, 0, "malformed status code")                                      \
-    X(HOPS, 400, "Too Many Hops Recorded")                                     \
-    X(VERSION, 505, "Version Not Supported")                                   \
+    X(REQUEST_LINE, 400, "Malformed Request-Line")                             \
     X(REQUEST_URI, 400, "Malformed Request-URI")                               \
+    X(VERSION, 505, "Version Not Supported")                                   \
+    X(HOPS, 400, "Too Many Via Or Route Values")                               \
+    X(DUPLICATE, 400, "Duplicate Header Field")                                \
     X(CONTENT_LENGTH, 400, "Malformed Content-Length")                         \
     X(CONTENT_LENGTH_MISSING, 400, "Missing Content-Length")                   \
     X(CONTENT_LENGTH_LARGE, 400, "Content-Length Larger Than Message")         \
     X(CONTENT_LENGTH_MISMATCH, 400, "Content-Length Does Not Match")           \
-    X(DUPLICATE, 400, "Duplicate Header Field")                                \
     X(FROM, 400, "Malformed Or Missing From")                                  \
-    X(FROM_TAG, 400, "Malformed From Tag")                                     \
     X(TO, 400, "Malformed Or Missing To")                                      \
     X(CALL_ID, 400, "Malformed Or Missing Call-ID")                            \
     X(CSEQ, 400, "Malformed Or Missing CSeq")                                  \
     X(CSEQ_METHOD, 400, "CSeq Method Does Not Match")                          \
     X(MAX_FORWARDS, 400, "Malformed Max-Forwards")                             \
     X(ROUTE, 400, "Malformed Route")                                           \
-    X(CONTACT, 400, "Malformed Contact")                                       \
-    X(OPTION_TAG, 400, "Malformed Option Tag")
+    X(CONTACT, 400, "Malformed Contact")
 
 enum sip_fault {
     SIP_FAULT_NONE,
