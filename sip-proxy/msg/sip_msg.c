@@ -8,8 +8,15 @@
 const struct sip_limits sip_limits_default = {
     .message = 65535,
     .header_line = 8192,
-    .headers = SIP_MAX_HDRS,
+    .headers = 200,
     .hops = 70,
+};
+
+const struct sip_limits sip_limits_own = {
+    .message = 131072,
+    .header_line = 65536,
+    .headers = SIP_MAX_HDRS,
+    .hops = 1000,
 };
 
 static const struct {

@@ -18,7 +18,8 @@
 
 #include "msg/sip_hdr.h"
 
-enum { SIP_MAX_HDRS = 200 };
+/* The array holds more than the limit admits: room for what edits add. */
+enum { SIP_MAX_HDRS = 224 };
 
 /* Where the bytes came from, which decides about Content-Length. */
 enum sip_framing {
@@ -34,8 +35,12 @@ struct sip_limits {
     unsigned hops;      /* Via values and Route values, each */
 };
 
-/* 65535, 8192, 200, 70. */
+/* 65535, 8192, 200, 70: for what peers send. */
 extern const struct sip_limits sip_limits_default;
+
+/* For what we wrote ourselves: a message within the default limits that has
+ * grown by our own header fields. */
+extern const struct sip_limits sip_limits_own;
 
 /* Which rule a message breaks: id, status to answer (0: drop, do not answer),
  * text for log, counter and reason phrase. */

@@ -6,15 +6,18 @@
  * names and then finds nothing. Responses and requests that belong to a
  * transaction are found by branch, sent-by and method; a request whose branch
  * has no RFC 3261 cookie is matched by RFC 3261 17.2.3's rule for old clients
- * (Request-URI, From tag, Call-ID, CSeq, whole top Via).
+ * (Request-URI, From tag, Call-ID, CSeq, whole top Via). Call-ID and CSeq
+ * number count for the others too, so that a client whose branch is always the
+ * same is served as well.
  * What matches by name but comes from another peer (sip_target_same_peer())
  * is refused and counted, so that nobody answers, acknowledges or cancels in
  * another's place.
  *
- * Memory: a transaction is a pool slot of fixed size (sip_txn_size()) and one
- * copy of its request and one of its last response (servers) or none
- * (clients); all copies together are limited by `max_bytes`. When a limit is
- * reached nothing is created, the caller answers 503.
+ * Memory: a transaction is a pool slot of fixed size (sip_txn_size()), a copy
+ * of its request until the final response, and a copy of the last response
+ * (servers) or of the ACK (INVITE clients). All copies together are limited by
+ * `max_bytes`. When a limit is reached nothing is created and the caller
+ * answers 503.
  *
  * Times are monotonic milliseconds. Not thread-safe: one table per worker.
  */
