@@ -26,8 +26,6 @@ struct bind_options {
     struct addr addr; /* port 0: any free one */
     unsigned count;   /* sockets, one per worker: 1 … WORKER_MAX */
     int backlog;      /* TCP; 0: 1024 */
-    bool tell_dest;   /* UDP: packets tell their local address; always on
-                         when bound to the wildcard address */
 };
 
 /* Bind all (and, TCP, listen), or none.

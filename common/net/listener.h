@@ -21,16 +21,26 @@ enum listener_mode {
     LISTENER_DETECT, /* first byte 0x16 (a TLS handshake record): TLS */
 };
 
+#define LISTENER_STATS(X)                                                      \
+    X(COUNTER, accepted, "accepted", "", "connections the kernel gave us")     \
+    X(COUNTER, ready, "accepted_ready", "",                                    \
+      "connections handed on, handshake done")                                 \
+    X(COUNTER, refused_total, "accept_refused", "reason=\"total\"",            \
+      "connections closed at once")                                            \
+    X(COUNTER, refused_source, "accept_refused", "reason=\"source\"",          \
+      "connections closed at once")                                            \
+    X(COUNTER, refused_waiting, "accept_refused", "reason=\"handshakes\"",     \
+      "connections closed at once")                                            \
+    X(COUNTER, refused_descriptors, "accept_refused",                          \
+      "reason=\"descriptors\"", "connections closed at once")                  \
+    X(COUNTER, handshake_failed, "accept_failed", "reason=\"handshake\"",      \
+      "connections that never got ready")                                      \
+    X(COUNTER, handshake_timeout, "accept_failed", "reason=\"timeout\"",       \
+      "connections that never got ready")                                      \
+    X(GAUGE, waiting, "accept_waiting", "", "connections not ready yet")
+
 struct listener_stats {
-    struct counter accepted; /* connections the kernel gave us */
-    struct counter ready;    /* handed to on_accept */
-    struct counter refused_total;
-    struct counter refused_source;
-    struct counter refused_handshakes;  /* too many not ready yet */
-    struct counter refused_descriptors; /* EMFILE, ENFILE, memory */
-    struct counter handshake_failed;
-    struct counter handshake_timeout; /* or no first byte in time */
-    struct counter waiting;           /* not ready yet, right now */
+    LISTENER_STATS(STATS_FIELD)
 };
 
 struct listener_options {

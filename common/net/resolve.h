@@ -8,7 +8,7 @@
 #define NET_RESOLVE_H
 
 #include "base/addr.h"
-#include "base/counter.h"
+#include "base/stats.h"
 #include "net/worker.h"
 
 struct resolver;
@@ -32,13 +32,19 @@ struct resolver_config {
     size_t n_hosts;
 };
 
+#define RESOLVER_STATS(X)                                                      \
+    X(COUNTER, lookups, "resolve_lookups", "", "names asked for")              \
+    X(COUNTER, cache_hits, "resolve_cache_hits", "",                           \
+      "answered from the cache")                                               \
+    X(COUNTER, queries, "resolve_queries", "", "names asked of DNS")           \
+    X(COUNTER, failed, "resolve_failed", "", "names without an address")       \
+    X(COUNTER, timeouts, "resolve_timeouts", "",                               \
+      "names without an answer in time")                                       \
+    X(COUNTER, refused, "resolve_refused", "",                                 \
+      "lookups refused, too many waiting")
+
 struct resolver_stats {
-    struct counter lookups;
-    struct counter cache_hits;
-    struct counter queries; /* handed to c-ares */
-    struct counter failed;
-    struct counter timeouts;
-    struct counter refused; /* too many in flight */
+    RESOLVER_STATS(STATS_FIELD)
 };
 
 /* Returns 0, -ENOMEM, ERR_CONFIG (servers). */

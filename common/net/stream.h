@@ -17,7 +17,7 @@
 #define NET_STREAM_H
 
 #include "base/addr.h"
-#include "base/counter.h"
+#include "base/stats.h"
 #include "net/worker.h"
 
 struct stream;
@@ -54,17 +54,29 @@ struct stream_options {
 };
 
 /* Sums over a worker's streams, readable from any thread. */
+#define STREAM_STATS(X)                                                        \
+    X(COUNTER, opened, "connections_opened", "",                               \
+      "connections made or accepted, handshake done")                          \
+    X(GAUGE, open, "connections_open", "",                                     \
+      "connections now, those in a handshake included")                        \
+    X(COUNTER, connects, "connects", "", "connections we started")             \
+    X(COUNTER, connect_failed, "connects_failed", "",                          \
+      "connections we could not make")                                         \
+    X(COUNTER, handshakes, "tls_handshakes", "result=\"ok\"",                  \
+      "TLS handshakes")                                                        \
+    X(COUNTER, handshake_failed, "tls_handshakes", "result=\"failed\"",        \
+      "TLS handshakes")                                                        \
+    X(COUNTER, handshakes_resumed, "tls_resumed", "",                          \
+      "TLS handshakes that resumed a session")                                 \
+    X(COUNTER, bytes_in, "stream_bytes", "direction=\"in\"",                   \
+      "stream bytes, without TLS")                                             \
+    X(COUNTER, bytes_out, "stream_bytes", "direction=\"out\"",                 \
+      "stream bytes, without TLS")                                             \
+    X(COUNTER, queue_limit, "stream_queue_limit", "",                          \
+      "writes refused because the queue was full")
+
 struct stream_stats {
-    struct counter opened; /* accepted and connected, handshake done */
-    struct counter open;   /* right now, those in a handshake included */
-    struct counter connects;
-    struct counter connect_failed;
-    struct counter handshakes;
-    struct counter handshakes_resumed;
-    struct counter handshake_failed;
-    struct counter bytes_in; /* as the user sees them, without TLS */
-    struct counter bytes_out;
-    struct counter queue_limit; /* writes refused with ERR_LIMIT */
+    STREAM_STATS(STATS_FIELD)
 };
 
 const struct stream_stats *stream_stats(struct worker *worker);

@@ -58,8 +58,8 @@ struct tls_ctx_options {
 
     /* Server: chosen by the name the client asks for: exact, then
      * "*.domain", from SAN (or CN when there is no SAN); when none fits the
-     * first pair, or with `strict_sni` the handshake ends with
-     * unrecognized_name (also when no name is asked for).
+     * first pair, or with `strict_sni` the handshake is refused (also when no
+     * name is asked for).
      * Client: at most one, shown when asked for. */
     const struct tls_key_pair *pairs;
     size_t n_pairs;
@@ -71,7 +71,8 @@ struct tls_ctx_options {
     enum tls_version max_version;
     const char *const *alpn;     /* in order of preference, NULL at the end;
                                     NULL: no ALPN */
-    struct tls_tickets *tickets; /* server: resume sessions; NULL: never */
+    struct tls_tickets *tickets; /* server: resume sessions; NULL: never, as
+                                    when client certificates are asked for */
 };
 
 /* Returns 0; ERR_CONFIG with the reason in `error`, naming the file

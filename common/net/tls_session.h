@@ -82,6 +82,9 @@ const char *tls_session_alpn(const struct tls_session *session);
  * (or the handshake has failed). */
 const char *tls_session_server_name(const struct tls_session *session);
 
+/* The handshake was shortened by a ticket of ours (server). */
+bool tls_session_resumed(const struct tls_session *session);
+
 /* A certificate was shown, and it was checked without complaint. False after
  * a resumption that carried no certificate. */
 bool tls_session_peer_verified(const struct tls_session *session);

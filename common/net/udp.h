@@ -16,7 +16,7 @@
 #define NET_UDP_H
 
 #include "base/addr.h"
-#include "base/counter.h"
+#include "base/stats.h"
 #include "net/worker.h"
 
 struct bind_group;
@@ -30,22 +30,31 @@ enum {
     UDP_SLOT_SIZE_DEFAULT = 2048,
 };
 
+#define UDP_STATS(X)                                                           \
+    X(COUNTER, packets_in, "udp_packets", "direction=\"in\"", "UDP packets")   \
+    X(COUNTER, packets_out, "udp_packets", "direction=\"out\"", "UDP packets") \
+    X(COUNTER, bytes_in, "udp_bytes", "direction=\"in\"", "UDP payload bytes") \
+    X(COUNTER, bytes_out, "udp_bytes", "direction=\"out\"",                    \
+      "UDP payload bytes")                                                     \
+    X(COUNTER, batches_in, "udp_batches", "direction=\"in\"",                  \
+      "handler calls and sendmmsg calls")                                      \
+    X(COUNTER, batches_out, "udp_batches", "direction=\"out\"",                \
+      "handler calls and sendmmsg calls")                                      \
+    X(COUNTER, truncated, "udp_truncated", "", "packets longer than a slot")   \
+    X(COUNTER, recv_errors, "udp_recv_errors", "",                             \
+      "errors reported by receiving")                                          \
+    X(COUNTER, send_blocked, "udp_send_dropped", "reason=\"full\"",            \
+      "packets the kernel did not take")                                       \
+    X(COUNTER, send_errors, "udp_send_dropped", "reason=\"error\"",            \
+      "packets the kernel did not take")
+
 struct udp_stats {
-    struct counter packets_in;
-    struct counter bytes_in;
-    struct counter batches_in; /* handler calls */
-    struct counter truncated;  /* longer than a slot; handed on, marked */
-    struct counter recv_errors;
-    struct counter packets_out;
-    struct counter bytes_out;
-    struct counter batches_out;  /* sendmmsg calls */
-    struct counter send_blocked; /* dropped: the socket buffer was full */
-    struct counter send_errors;  /* dropped: refused by the kernel */
+    UDP_STATS(STATS_FIELD)
 };
 
 struct udp_ring_config {
     unsigned slots;     /* 0: UDP_SLOTS_DEFAULT; at least 4 * UDP_BATCH_MAX is
-                           wise, at least 8 needed, at most 65535 */
+                           wise, at least 8 needed, at most 32767 */
     unsigned slot_size; /* longest packet; 0: UDP_SLOT_SIZE_DEFAULT */
 };
 
@@ -79,8 +88,6 @@ enum udp_fragment {
 struct udp_options {
     struct bind_group *group; /* take the worker's socket from here, or */
     struct addr bind;         /* bind this, alone */
-    bool tell_dest;  /* fill packet.to from the packet (bound to wildcard:
-                        always); otherwise it is the bound address */
     unsigned batch;  /* packets per recvmmsg, 1 … UDP_BATCH_MAX; 0: the
                         maximum. Small (4) for one of thousands of sockets */
     int recv_buffer; /* bytes; 0: system default */

@@ -12,8 +12,8 @@
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
-#include "base/counter.h"
 #include "base/list.h"
+#include "base/stats.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,12 +28,16 @@ enum {
     WORKER_MAILBOX_DEFAULT = 4096,
 };
 
-/* Written by the worker's thread, except mail_refused, which counts under
- * the mailbox's lock; readable from any thread. */
+/* All figures of common/net are read with stats_get(), from any thread.
+ * Written by the worker's thread, mail_refused under the mailbox's lock. */
+#define WORKER_STATS(X)                                                        \
+    X(COUNTER, turns, "loop_turns", "", "loop iterations")                     \
+    X(COUNTER, mail, "mail", "", "messages between workers run")               \
+    X(COUNTER, mail_refused, "mail_refused", "",                               \
+      "messages that found a mailbox full")
+
 struct worker_stats {
-    struct counter turns;        /* loop iterations */
-    struct counter mail;         /* messages run */
-    struct counter mail_refused; /* messages that found the mailbox full */
+    WORKER_STATS(STATS_FIELD)
 };
 
 /* ---- one worker ---- */
@@ -50,10 +54,15 @@ void worker_run(struct worker *worker);
 /* Let worker_run() return at the end of this turn. Own thread. */
 void worker_quit(struct worker *worker);
 
-/* Refuse further mail, run what was accepted, close the worker's own handles
- * and run the loop until nothing is open, `deadline_ms` at most. NULL is fine.
+/* Refuse further mail and run what was accepted. The first step of an orderly
+ * stop, before what the messages work on is closed. */
+void worker_close_mail(struct worker *worker);
+
+/* worker_close_mail(), then run the loop until nothing is open, `deadline_ms`
+ * at most. NULL is fine.
  * Returns 0; -ETIMEDOUT when handles are still open: each is logged as an
- * error and the worker's memory is given up, since the loop still uses it. */
+ * error and the worker's memory is given up, since the loop still uses it;
+ * -EBUSY when an alarm was still armed (logged). */
 int worker_free(struct worker *worker, unsigned deadline_ms);
 
 int worker_index(const struct worker *worker);
@@ -76,7 +85,7 @@ int worker_post(struct worker *worker,
 
 /* ---- work at the end of the turn ---- */
 
-/* Lives inside its user's struct; fill `fn`, list_init(&task.node) once. */
+/* Lives inside its user's struct. */
 struct worker_task {
     struct list node;
     void (*fn)(struct worker_task *task);
@@ -104,8 +113,9 @@ struct workers_config {
      * the hook has then undone what it did, `stop` is not called for it. */
     int (*start)(struct worker *worker, void *arg);
 
-    /* On the worker's thread: close everything `start` and the events since
-     * have opened. The loop runs on until all is closed. Not NULL. */
+    /* On the worker's thread, when its mailbox is closed and empty: close
+     * everything `start` and the events since have opened. The loop runs on
+     * until all is closed. Not NULL. */
     void (*stop)(struct worker *worker, void *arg);
     void *arg;
 };
