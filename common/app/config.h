@@ -60,7 +60,8 @@ enum config_action {
     CONFIG_EXIT_FAILED, /* mistakes: reported on standard error */
 };
 
-/* Read the command line, the environment and the file.
+/* Read the command line, the environment and the file. `argv` and `envp` are
+ * kept for the next reload: those of main().
  * CONFIG_RUN: `*ret_config` holds the first reference. What is printed goes
  * to standard output, mistakes and warnings to standard error. */
 enum config_action config_load(const struct config_spec *spec, int argc,
@@ -74,6 +75,11 @@ enum config_action config_load(const struct config_spec *spec, int argc,
 int config_read(const struct config_spec *spec, int argc, char *const *argv,
                 char *const *envp, struct buf *report,
                 struct config **ret_config);
+
+/* The same from JSON text in memory alone, without opening the files it names:
+ * for tests. */
+int config_read_json(const struct config_spec *spec, struct span text,
+                     struct buf *report, struct config **ret_config);
 
 /* Read everything again as `old` was read (the same arguments and environment,
  * the file as it is now). Settings without OPT_RELOAD keep the values of
