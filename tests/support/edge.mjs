@@ -30,6 +30,9 @@ export function scratch(prefix = "edge-test-") {
   return dir;
 }
 
+/** How much longer things take here: sanitizer builds set it. */
+export const slow = Number(process.env.EDGE_SLOW ?? 1);
+
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /**
@@ -37,7 +40,7 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
  * counts as "not yet"; the last one is part of the message in the end.
  */
 export async function waitFor(probe, { timeout = 10000, every = 50, what } = {}) {
-  const end = Date.now() + timeout;
+  const end = Date.now() + timeout * slow;
   let last;
   for (;;) {
     try {
@@ -48,7 +51,7 @@ export async function waitFor(probe, { timeout = 10000, every = 50, what } = {})
     }
     if (Date.now() >= end) {
       const name = what ?? "condition";
-      throw new Error(`${name}: not within ${timeout} ms`, { cause: last });
+      throw new Error(`${name}: not within ${timeout * slow} ms`, { cause: last });
     }
     await sleep(every);
   }
@@ -241,11 +244,14 @@ export async function startDaemon(name, {
     signal: (which) => child.kill(which),
     async stop({ grace = 10000 } = {}) {
       if (!ended) child.kill("SIGTERM");
-      const slow = setTimeout(() => child.kill("SIGKILL"), grace);
+      const late = setTimeout(() => child.kill("SIGKILL"), grace * slow);
       const how = await closed;
-      clearTimeout(slow);
+      clearTimeout(late);
       if (how.signal === "SIGKILL")
-        throw new Error(`${name} did not stop within ${grace} ms:\n${log}`);
+        throw new Error(`${name} did not stop within ${grace * slow} ms:\n${log}`);
+      // A leak or a race shows only in what a sanitizer printed.
+      if (/Sanitizer: |runtime error: /.test(log))
+        throw new Error(`${name}: a sanitizer complains:\n${log}`);
       return how;
     },
   };
