@@ -40,11 +40,11 @@ void *mem_zalloc(size_t len)
 
 void *mem_zarray(size_t n, size_t size)
 {
-    if (must_fail())
+    size_t len;
+
+    if (must_fail() || __builtin_mul_overflow(n, size, &len))
         return NULL;
-    if (n == 0 || size == 0)
-        n = size = 1;
-    return counted(calloc(n, size)); /* refuses an overflowing product */
+    return counted(calloc(1, len ? len : 1));
 }
 
 void *mem_realloc(void *ptr, size_t len)

@@ -38,7 +38,8 @@ static inline struct span wire_take(struct wire_reader *r, size_t len)
         return s;
     }
     s = (struct span){r->pos, len};
-    r->pos += len;
+    if (len) /* the position of an empty reader is NULL */
+        r->pos += len;
     return s;
 }
 

@@ -1,0 +1,2 @@
+edge_fuzz(addr LINK base)
+edge_fuzz(text LINK base)
