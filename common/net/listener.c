@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/listener.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "net/bind.h"
+#include "net/sock.h"
+#include "net/stream_private.h"
+#include "net/worker_private.h"
+
+#define LOG_COMPONENT "net"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 1024,
+    HANDSHAKE_MS_DEFAULT = 10000,
+    MAX_WAITING_DEFAULT = 1024,
+    ACCEPT_BUDGET_DEFAULT = 64,
+    /* How long to leave the queue alone when the system is out of memory or
+     * descriptors and even the spare one does not help. */
+    REST_MS = 100,
+};
+
+struct listener {
+    uv_poll_t poll;
+    struct worker *worker;
+    struct listener_options options;
+    struct addr bound;
+    struct list waiting; /* struct stream.node: not ready yet */
+    unsigned n_waiting;
+    struct alarm rest;
+    int fd;
+    int spare_fd; /* given up for a moment to refuse when none are left */
+    bool closing;
+    struct listener_stats stats;
+};
+
+/* ---- connections on their way ---- */
+
+static void leave_waiting(struct stream *stream, struct listener *listener)
+{
+    list_remove(&stream->node);
+    listener->n_waiting--;
+    stats_dec(&listener->stats.waiting);
+}
+
+static void hand_on(struct stream *stream, struct listener *listener)
+{
+    const struct stream_events *before = stream->events;
+
+    stats_inc(&listener->stats.ready);
+    listener->options.on_accept(listener, stream, listener->options.arg);
+    if (stream->state != STREAM_CLOSED && stream->events == before)
+        stream_close(stream);
+}
+
+static void on_ready(struct stream *stream, void *arg)
+{
+    struct listener *listener = arg;
+
+    leave_waiting(stream, listener);
+    hand_on(stream, listener);
+}
+
+static void on_never_ready(struct stream *stream, int err, void *arg)
+{
+    struct listener *listener = arg;
+
+    leave_waiting(stream, listener);
+    if (err == -ETIMEDOUT)
+        stats_inc(&listener->stats.handshake_timeout);
+    else
+        stats_inc(&listener->stats.handshake_failed);
+    if (log_is_on(LOG_LEVEL_DEBUG)) {
+        const struct tls_session *session = stream_tls(stream);
+        char peer[ADDR_TEXT_SIZE];
+
+        log_debug("connection never got ready peer=%s reason=\"%s\" tls=\"%s\"",
+                  addr_str(stream_peer(stream), peer), err_str(err),
+                  session ? tls_session_error(session) : "");
+    }
+}
+
+static void on_early_data(struct stream *stream, struct span data, void *arg)
+{
+    (void)stream; /* not ready, no data: the engine holds it */
+    (void)data;
+    (void)arg;
+}
+
+static const struct stream_events waiting_events = {
+    .on_open = on_ready,
+    .on_data = on_early_data,
+    .on_closed = on_never_ready,
+};
+
+static int wait_for_ready(struct listener *listener, struct stream *stream)
+{
+    bool tls = listener->options.mode == LISTENER_TLS;
+    int err = tls ? stream_add_tls(stream, listener->options.tls, NULL) : 0;
+
+    if (err < 0)
+        return err;
+    stream->ctx = tls_ctx_ref(listener->options.tls);
+    stream->state = tls ? STREAM_HANDSHAKE : STREAM_DETECT;
+    stream_set_events(stream, &waiting_events, listener);
+    list_push_back(&listener->waiting, &stream->node);
+    listener->n_waiting++;
+    stats_inc(&listener->stats.waiting);
+    alarm_set(&stream->alarm, worker_now(listener->worker) +
+                                  listener->options.handshake_timeout_ms);
+    stream_update_poll(stream);
+    return 0;
+}
+
+static void hand_on_plain(struct listener *listener, struct stream *stream)
+{
+    stream_set_events(stream, &waiting_events, listener);
+    stream->state = STREAM_OPEN;
+    stats_inc(&listener->worker->stream_stats.opened);
+    hand_on(stream, listener);
+    stream_update_poll(stream);
+}
+
+/* ---- accepting ---- */
+
+/* True when the connection has a place, which it then holds. */
+static bool is_admitted(struct listener *listener, const struct addr *peer)
+{
+    struct listener_stats *stats = &listener->stats;
+    struct listener_options *o = &listener->options;
+
+    if (o->mode != LISTENER_PLAIN && listener->n_waiting >= o->max_waiting) {
+        stats_inc(&stats->refused_waiting);
+        return false;
+    }
+    if (!o->limit)
+        return true;
+    switch (conn_limit_take(o->limit, peer)) {
+    case CONN_OK:
+        return true;
+    case CONN_TOTAL_REACHED:
+        stats_inc(&stats->refused_total);
+        return false;
+    case CONN_SOURCE_REACHED:
+        stats_inc(&stats->refused_source);
+        return false;
+    }
+    return false;
+}
+
+static void admit(struct listener *listener, int fd, const struct addr *peer)
+{
+    struct listener_options *o = &listener->options;
+    struct stream *stream;
+
+    if (!is_admitted(listener, peer)) {
+        close(fd);
+        return;
+    }
+    if (stream_new(&stream, listener->worker, fd, peer, &o->stream) < 0) {
+        if (o->limit)
+            conn_limit_give(o->limit, peer);
+        stats_inc(&listener->stats.refused_descriptors);
+        return;
+    }
+    if (o->limit)
+        stream->limit = conn_limit_ref(o->limit);
+    if (o->mode == LISTENER_PLAIN) {
+        hand_on_plain(listener, stream);
+    } else if (wait_for_ready(listener, stream) < 0) {
+        stats_inc(&listener->stats.refused_descriptors);
+        stream_close(stream);
+    }
+}
+
+static void on_rested(struct alarm *alarm, uint64_t now);
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void rest(struct listener *listener)
+{
+    uv_poll_stop(&listener->poll);
+    alarm_set(&listener->rest, worker_now(listener->worker) + REST_MS);
+}
+
+static void on_rested(struct alarm *alarm, uint64_t now)
+{
+    struct listener *listener = CONTAINER_OF(alarm, struct listener, rest);
+
+    (void)now;
+    uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+}
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Out of descriptors: a connection left in the queue would wake us up for
+ * ever, so take it with the spare descriptor and close it. */
+static bool refuse_one(struct listener *listener)
+{
+    int fd;
+
+    stats_inc(&listener->stats.refused_descriptors);
+    if (listener->spare_fd < 0)
+        return false;
+    close(listener->spare_fd);
+    fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    listener->spare_fd = open_spare();
+    return fd >= 0;
+}
+
+static bool is_out_of_resources(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+/* One connection. False when there is none or none can be taken now. */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof(sa);
+    struct addr peer = {0};
+    int fd = accept4(listener->fd, (struct sockaddr *)&sa, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0 && is_out_of_resources(errno)) {
+        if (refuse_one(listener))
+            return true;
+        rest(listener);
+        return false;
+    }
+    /* Anything but "none left" concerns one connection that is gone again. */
+    if (fd < 0)
+        return errno != EAGAIN && errno != EBADF && errno != EINVAL;
+    stats_inc(&listener->stats.accepted);
+    if (addr_from_sockaddr((struct sockaddr *)&sa, &peer) < 0)
+        close(fd);
+    else
+        admit(listener, fd, &peer);
+    return true;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = poll->data;
+    unsigned budget = listener->options.accept_budget;
+
+    (void)events;
+    while (!listener->closing && budget-- > 0 && accept_one(listener))
+        ;
+    if (status < 0 && !listener->closing && !alarm_is_set(&listener->rest))
+        uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+}
+
+/* ---- life ---- */
+
+static int open_socket(struct listener *listener)
+{
+    const struct listener_options *o = &listener->options;
+    int index = worker_index(listener->worker);
+    int err;
+
+    if (o->group) {
+        listener->fd =
+            bind_group_take(o->group, index < 0 ? 0 : (unsigned)index);
+        if (listener->fd < 0)
+            return listener->fd;
+        return sock_local(listener->fd, &listener->bound);
+    }
+    listener->fd = sock_open(&o->bind, SOCK_STREAM);
+    if (listener->fd < 0)
+        return listener->fd;
+    err = sock_set(listener->fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (err == 0)
+        err = sock_bind(listener->fd, &o->bind);
+    if (err == 0 && listen(listener->fd, BACKLOG) < 0)
+        err = -errno;
+    return err < 0 ? err : sock_local(listener->fd, &listener->bound);
+}
+
+static void set_defaults(struct listener_options *o)
+{
+    if (o->handshake_timeout_ms == 0)
+        o->handshake_timeout_ms = HANDSHAKE_MS_DEFAULT;
+    if (o->max_waiting == 0)
+        o->max_waiting = MAX_WAITING_DEFAULT;
+    if (o->accept_budget == 0)
+        o->accept_budget = ACCEPT_BUDGET_DEFAULT;
+}
+
+int listener_open(struct listener **ret_listener, struct worker *worker,
+                  const struct listener_options *options)
+{
+    struct listener *listener;
+    int err;
+
+    if (options->mode != LISTENER_PLAIN && !options->tls)
+        return -EINVAL;
+    listener = mem_zalloc(sizeof(*listener));
+    if (!listener)
+        return -ENOMEM;
+    listener->worker = worker;
+    listener->options = *options;
+    set_defaults(&listener->options);
+    list_init(&listener->waiting);
+    alarm_init(&listener->rest, worker, on_rested);
+    listener->fd = -1;
+    err = open_socket(listener);
+    if (err == 0)
+        err = uv_poll_init(&worker->loop, &listener->poll, listener->fd);
+    if (err < 0)
+        goto fail;
+    listener->poll.data = listener;
+    listener->spare_fd = open_spare();
+    if (options->tls)
+        tls_ctx_ref(options->tls);
+    if (options->limit)
+        conn_limit_ref(options->limit);
+    uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+    *ret_listener = listener;
+    return 0;
+
+fail:
+    if (listener->fd >= 0)
+        close(listener->fd);
+    mem_free(listener);
+    return err;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (!listener || listener->closing)
+        return;
+    listener->closing = true;
+    LIST_FOREACH (node, &listener->waiting) {
+        struct stream *stream = CONTAINER_OF(node, struct stream, node);
+
+        leave_waiting(stream, listener);
+        stream_close(stream);
+    }
+    alarm_cancel(&listener->rest);
+    tls_ctx_unref(listener->options.tls);
+    conn_limit_unref(listener->options.limit);
+    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+    close(listener->fd);
+    if (listener->spare_fd >= 0)
+        close(listener->spare_fd);
+}
+
+void listener_set_tls(struct listener *listener, struct tls_ctx *tls)
+{
+    struct tls_ctx *before = listener->options.tls;
+
+    listener->options.tls = tls_ctx_ref(tls);
+    tls_ctx_unref(before);
+}
+
+const struct addr *listener_addr(const struct listener *listener)
+{
+    return &listener->bound;
+}
+
+const struct listener_stats *listener_stats(const struct listener *listener)
+{
+    return &listener->stats;
+}
