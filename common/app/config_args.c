@@ -217,17 +217,18 @@ static int read_flag(struct config_build *build, struct flag *flag,
     struct config_fill *fill;
     const struct option_def *def;
     size_t index;
+    bool value_follows = next && strncmp(next, "--", 2) != 0;
     int taken = 0;
 
     (void)is_negated(build, flag);
     def = find_row(build, flag->name, &fill, &index);
     if (!def) {
         unknown_flag(build, flag->name);
-        return 0;
+        return !flag->has_value && value_follows;
     }
     if (!flag->has_value && def->type == OPT_BOOL) {
         flag->value = span_str("true");
-    } else if (!flag->has_value && next && strncmp(next, "--", 2) != 0) {
+    } else if (!flag->has_value && value_follows) {
         flag->value = span_str(next);
         taken = 1;
     } else if (!flag->has_value) {

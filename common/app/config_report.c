@@ -188,7 +188,7 @@ static unsigned distance(struct span a, struct span b)
 const char *config_guess(const struct option_table *const *tables, size_t n,
                          struct span name, char out[CONFIG_PATH_MAX])
 {
-    unsigned best = name.len < 5 ? 2 : 4; /* further away is no guess */
+    unsigned best = name.len < 7 ? 3 : 4; /* further away is no guess */
     const char *guess = NULL;
 
     out[0] = '\0';

@@ -11,8 +11,13 @@
 static void comma(struct buf *out)
 {
     struct span written = buf_span(out);
-    uint8_t last = written.len ? written.ptr[written.len - 1] : '{';
+    uint8_t last = '{';
 
+    for (size_t i = written.len; i > 0; i--) {
+        last = written.ptr[i - 1];
+        if (last != ' ' && last != '\n')
+            break;
+    }
     if (last != '{' && last != '[' && last != ':' && last != ',')
         buf_put_byte(out, ',');
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json.h - writing JSON into a buffer, and cleaning JSON with comments.
  *
- * The writer puts commas by looking at the last byte written, so that a part
+ * The writer puts commas by looking at what was written last, so that a part
  * of a document can be written by whoever knows it:
  *
  *   json_open(out, '{');
