@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The Allocate request (RFC 8656 sections 7.1 to 7.2). */
+#include "turn/turn_internal.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+
+enum { TRANSPORT_UDP = 17 };
+
+/* What the request asks for, once it is found to make sense. */
+struct wish {
+    bool family[TURN_FAMILIES];
+    bool is_dual; /* one family may fail */
+    bool has_token;
+    enum turn_port_want port;
+    uint8_t token[TURN_TOKEN_SIZE];
+};
+
+static enum stun_code check_transport(const struct stun_msg *msg)
+{
+    struct span value = stun_msg_attr(msg, STUN_REQUESTED_TRANSPORT);
+
+    if (value.len != 4)
+        return STUN_BAD_REQUEST;
+    return value.ptr[0] == TRANSPORT_UDP ? STUN_OK : STUN_UNSUPPORTED_TRANSPORT;
+}
+
+/* RFC 8656 7.2: which attributes exclude each other. */
+static enum stun_code check_combination(const struct stun_msg *msg)
+{
+    bool token = stun_msg_has(msg, STUN_RESERVATION_TOKEN);
+    bool even = stun_msg_has(msg, STUN_EVEN_PORT);
+    bool family = stun_msg_has(msg, STUN_REQUESTED_ADDRESS_FAMILY);
+    bool second = stun_msg_has(msg, STUN_ADDITIONAL_ADDRESS_FAMILY);
+
+    if (token && (even || family || second))
+        return STUN_BAD_REQUEST;
+    if (second && family)
+        return STUN_BAD_REQUEST;
+    return STUN_OK;
+}
+
+static enum stun_code read_families(const struct stun_msg *msg,
+                                    struct wish *wish)
+{
+    uint8_t family;
+
+    wish->family[TURN_V4] = true;
+    if (stun_msg_has(msg, STUN_ADDITIONAL_ADDRESS_FAMILY)) {
+        if (stun_attr_family(stun_msg_attr(msg, STUN_ADDITIONAL_ADDRESS_FAMILY),
+                             &family) < 0 ||
+            family != STUN_FAMILY_V6)
+            return STUN_BAD_REQUEST;
+        wish->family[TURN_V6] = true;
+        wish->is_dual = true;
+        return STUN_OK;
+    }
+    if (!stun_msg_has(msg, STUN_REQUESTED_ADDRESS_FAMILY))
+        return STUN_OK;
+    if (stun_attr_family(stun_msg_attr(msg, STUN_REQUESTED_ADDRESS_FAMILY),
+                         &family) < 0)
+        return STUN_BAD_REQUEST;
+    if (family != STUN_FAMILY_V4 && family != STUN_FAMILY_V6)
+        return STUN_FAMILY_NOT_SUPPORTED;
+    wish->family[TURN_V4] = family == STUN_FAMILY_V4;
+    wish->family[TURN_V6] = family == STUN_FAMILY_V6;
+    return STUN_OK;
+}
+
+static enum stun_code read_ports(const struct stun_msg *msg, struct wish *wish)
+{
+    struct span even = stun_msg_attr(msg, STUN_EVEN_PORT);
+    struct span token = stun_msg_attr(msg, STUN_RESERVATION_TOKEN);
+
+    if (token.ptr) {
+        if (token.len != TURN_TOKEN_SIZE)
+            return STUN_BAD_REQUEST;
+        memcpy(wish->token, token.ptr, TURN_TOKEN_SIZE);
+        wish->has_token = true;
+    }
+    if (!even.ptr)
+        return STUN_OK;
+    if (even.len != 1)
+        return STUN_BAD_REQUEST;
+    wish->port = even.ptr[0] & 0x80 ? TURN_PORT_EVEN_PAIR : TURN_PORT_EVEN;
+    /* a token names one port, a dual allocation has two */
+    if (wish->port == TURN_PORT_EVEN_PAIR && wish->is_dual)
+        return STUN_BAD_REQUEST;
+    return STUN_OK;
+}
+
+static enum stun_code read_wish(const struct stun_msg *msg, struct wish *wish)
+{
+    enum stun_code code = check_transport(msg);
+
+    if (code == STUN_OK)
+        code = check_combination(msg);
+    if (code == STUN_OK)
+        code = read_families(msg, wish);
+    if (code == STUN_OK)
+        code = read_ports(msg, wish);
+    return code;
+}
+
+static enum stun_code code_of(int err)
+{
+    if (err == 0)
+        return STUN_OK;
+    return err == -EAFNOSUPPORT ? STUN_FAMILY_NOT_SUPPORTED
+                                : STUN_INSUFFICIENT_CAPACITY;
+}
+
+static enum stun_code open_reserved(struct turn_core *core,
+                                    struct turn_alloc *alloc,
+                                    const struct wish *wish, uint64_t now)
+{
+    size_t index;
+    uint16_t port;
+
+    if (!turn_reserve_claim(core->shared->reserve, wish->token, now, &index,
+                            &port))
+        return STUN_INSUFFICIENT_CAPACITY;
+    return code_of(turn_alloc_open_at(core, alloc, index, port));
+}
+
+/* The port above the one just opened is ours; keep it for who brings the
+ * token. */
+static void reserve_next(struct turn_core *core, struct turn_alloc *alloc,
+                         unsigned family, uint64_t now)
+{
+    const struct turn_relay *relay = &alloc->relays[family];
+    uint16_t next = (uint16_t)(relay->local.port + 1);
+
+    core->env.random(core->env.arg, alloc->token, sizeof(alloc->token));
+    alloc->has_token = turn_reserve_put(core->shared->reserve, alloc->token,
+                                        relay->index, next, now) == 0;
+    if (!alloc->has_token)
+        turn_ports_give(core->shared->ports, relay->index, next);
+}
+
+static enum stun_code open_families(struct turn_core *core,
+                                    struct turn_alloc *alloc,
+                                    const struct wish *wish, uint64_t now)
+{
+    enum stun_code code = STUN_OK;
+    size_t opened = 0;
+
+    for (unsigned family = 0; family < TURN_FAMILIES; family++) {
+        enum stun_code one;
+
+        if (!wish->family[family])
+            continue;
+        one = code_of(turn_alloc_open(core, alloc, family, wish->port));
+        if (one == STUN_OK) {
+            opened++;
+            if (wish->port == TURN_PORT_EVEN_PAIR)
+                reserve_next(core, alloc, family, now);
+            continue;
+        }
+        code = one;
+        alloc->family_error = (uint16_t)one;
+        alloc->failed_family =
+            family == TURN_V6 ? STUN_FAMILY_V6 : STUN_FAMILY_V4;
+    }
+    return opened > 0 ? STUN_OK : code;
+}
+
+static void fill_success(struct turn_core *core, const struct turn_alloc *alloc,
+                         uint64_t now, struct turn_reply *reply)
+{
+    for (size_t i = 0; i < TURN_FAMILIES; i++) {
+        struct addr *relayed = &reply->relayed[reply->n_relayed];
+
+        if (!alloc->relays[i].handle)
+            continue;
+        *relayed = alloc->relays[i].local;
+        turn_policy_to_advertised(core->rules->policy, relayed);
+        reply->n_relayed++;
+    }
+    reply->has_mapped = true;
+    reply->has_lifetime = true;
+    reply->lifetime_s = (uint32_t)((alloc->expires - now + 999) / 1000);
+    reply->has_token = alloc->has_token;
+    memcpy(reply->token, alloc->token, sizeof(reply->token));
+    reply->family_error = alloc->family_error;
+    reply->failed_family = alloc->failed_family;
+}
+
+static enum stun_code make(struct turn_core *core, struct turn_request *rq,
+                           const struct wish *wish, uint32_t lifetime_s)
+{
+    struct turn_alloc *alloc;
+    enum stun_code code = turn_alloc_new(core, rq, &alloc);
+
+    if (code != STUN_OK)
+        return code;
+    if (wish->has_token)
+        code = open_reserved(core, alloc, wish, rq->now);
+    else
+        code = open_families(core, alloc, wish, rq->now);
+    if (code != STUN_OK) {
+        turn_alloc_end(core, alloc, TURN_END_RELEASED);
+        return code;
+    }
+    turn_alloc_extend(core, alloc, lifetime_s, rq->now);
+    turn_alloc_announce(core, alloc);
+    rq->alloc = alloc;
+    return STUN_OK;
+}
+
+enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
+                                struct turn_reply *reply)
+{
+    struct wish wish = {0};
+    enum stun_code code;
+    uint32_t asked;
+    uint32_t granted;
+
+    if (rq->alloc) {
+        /* our answer was lost: say it again (RFC 8656 7.2 step 2) */
+        if (memcmp(rq->alloc->tid, stun_msg_tid(&rq->msg), STUN_TID_SIZE) ||
+            rq->alloc->name_hash != rq->who.name_hash)
+            return STUN_ALLOCATION_MISMATCH;
+        fill_success(core, rq->alloc, rq->now, reply);
+        return STUN_OK;
+    }
+    code = read_wish(&rq->msg, &wish);
+    if (code != STUN_OK)
+        return code;
+    if (!turn_lifetime(core, &rq->msg, &asked, &granted))
+        return STUN_BAD_REQUEST;
+    if (core->draining)
+        return STUN_INSUFFICIENT_CAPACITY;
+    turn_reserve_reap(core->shared->reserve, rq->now);
+    code = make(core, rq, &wish, granted);
+    if (code == STUN_OK)
+        fill_success(core, rq->alloc, rq->now, reply);
+    return code;
+}

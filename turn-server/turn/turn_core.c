@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn/turn_core.h"
+
+#include "base/mem.h"
+#include "turn/turn_internal.h"
+
+#include <errno.h>
+
+/* Attributes we can read but do not offer: answered like unknown ones. */
+static const enum stun_attr unsupported[] = {
+    STUN_CHANGE_REQUEST, STUN_DONT_FRAGMENT, STUN_PADDING,
+    STUN_RESPONSE_PORT,  STUN_CONNECTION_ID,
+};
+
+int turn_core_new(struct turn_core **ret_core,
+                  const struct turn_core_options *options)
+{
+    struct turn_core *core = mem_zalloc(sizeof(*core));
+    uint8_t seed[16];
+    int err;
+
+    if (!core)
+        return -ENOMEM;
+    core->env = options->env;
+    core->shared = options->shared;
+    core->stats = options->stats;
+    err = pool_new(&core->allocs, sizeof(struct turn_alloc),
+                   options->max_allocations);
+    if (err < 0) {
+        mem_free(core);
+        return err;
+    }
+    core->env.random(core->env.arg, seed, sizeof(seed));
+    memcpy(core->seed, seed, sizeof(core->seed));
+    map_init(&core->by_client, options->max_allocations, seed);
+    timers_init(&core->timers);
+    core->rules = turn_rules_ref(options->rules);
+    *ret_core = core;
+    return 0;
+}
+
+void turn_core_free(struct turn_core *core)
+{
+    struct turn_alloc *alloc;
+    uint32_t pos = 0;
+
+    if (!core)
+        return;
+    while ((alloc = pool_each(core->allocs, &pos)) != NULL)
+        turn_alloc_end(core, alloc, TURN_END_SHUTDOWN);
+    map_deinit(&core->by_client);
+    pool_free(core->allocs);
+    turn_rules_unref(core->rules);
+    mem_free(core);
+}
+
+static uint64_t *reply_counter(struct turn_stats *stats, enum stun_code code)
+{
+    switch (code) {
+    case STUN_OK:
+        return &stats->succeeded;
+    case STUN_BAD_REQUEST:
+        return &stats->refused_400;
+    case STUN_UNAUTHENTICATED:
+        return &stats->refused_401;
+    case STUN_FORBIDDEN:
+        return &stats->refused_403;
+    case STUN_UNKNOWN_ATTRIBUTE:
+        return &stats->refused_420;
+    case STUN_ALLOCATION_MISMATCH:
+        return &stats->refused_437;
+    case STUN_STALE_NONCE:
+        return &stats->refused_438;
+    case STUN_FAMILY_NOT_SUPPORTED:
+        return &stats->refused_440;
+    case STUN_WRONG_CREDENTIALS:
+        return &stats->refused_441;
+    case STUN_UNSUPPORTED_TRANSPORT:
+        return &stats->refused_442;
+    case STUN_PEER_FAMILY_MISMATCH:
+        return &stats->refused_443;
+    case STUN_QUOTA_REACHED:
+        return &stats->refused_486;
+    case STUN_INSUFFICIENT_CAPACITY:
+        return &stats->refused_508;
+    default:
+        return &stats->refused_other;
+    }
+}
+
+/* Empty where the answer goes to somebody we do not know: it must not be
+ * larger than it has to be. */
+static const char *reason_of(enum stun_code code)
+{
+    switch (code) {
+    case STUN_BAD_REQUEST:
+        return "Bad Request";
+    case STUN_FORBIDDEN:
+        return "Forbidden";
+    case STUN_UNKNOWN_ATTRIBUTE:
+        return "Unknown Attribute";
+    case STUN_ALLOCATION_MISMATCH:
+        return "Allocation Mismatch";
+    case STUN_FAMILY_NOT_SUPPORTED:
+        return "Address Family not Supported";
+    case STUN_WRONG_CREDENTIALS:
+        return "Wrong Credentials";
+    case STUN_UNSUPPORTED_TRANSPORT:
+        return "Unsupported Transport Protocol";
+    case STUN_PEER_FAMILY_MISMATCH:
+        return "Peer Address Family Mismatch";
+    case STUN_QUOTA_REACHED:
+        return "Allocation Quota Reached";
+    case STUN_INSUFFICIENT_CAPACITY:
+        return "Insufficient Capacity";
+    default:
+        return "";
+    }
+}
+
+static void write_family_error(struct stun_writer *w,
+                               const struct turn_reply *reply)
+{
+    uint8_t value[4] = {reply->failed_family, 0,
+                        (uint8_t)(reply->family_error / 100),
+                        (uint8_t)(reply->family_error % 100)};
+
+    if (reply->family_error)
+        stun_write(w, STUN_ADDRESS_ERROR_CODE, span_of(value, sizeof(value)));
+}
+
+static void write_success(struct stun_writer *w, const struct turn_request *rq,
+                          const struct turn_reply *reply)
+{
+    for (unsigned i = 0; i < reply->n_relayed; i++)
+        stun_write_xor_addr(w, STUN_XOR_RELAYED_ADDRESS, &reply->relayed[i]);
+    write_family_error(w, reply);
+    if (reply->has_lifetime)
+        stun_write_u32(w, STUN_LIFETIME, reply->lifetime_s);
+    if (reply->has_token)
+        stun_write(w, STUN_RESERVATION_TOKEN,
+                   span_of(reply->token, sizeof(reply->token)));
+    if (reply->has_mapped)
+        stun_write_xor_addr(w, STUN_XOR_MAPPED_ADDRESS, &rq->client->remote);
+}
+
+static void reply_send(struct turn_core *core, const struct turn_request *rq,
+                       const struct turn_reply *reply)
+{
+    bool is_ok = reply->code == STUN_OK;
+    uint8_t out[TURN_ANSWER_MAX];
+    struct turn_packet packet = {.tos = 0};
+    struct stun_writer w;
+    int size;
+
+    stun_write_start(&w, out, sizeof(out), is_ok ? STUN_SUCCESS : STUN_ERROR,
+                     rq->msg.method, stun_msg_tid(&rq->msg));
+    if (is_ok)
+        write_success(&w, rq, reply);
+    else
+        stun_write_error(&w, reply->code, reason_of(reply->code));
+    if (reply->code == STUN_UNKNOWN_ATTRIBUTE)
+        stun_write_unknown(&w, &rq->msg);
+    if (reply->has_challenge)
+        turn_auth_challenge(core, rq, &w);
+    if (rq->who.key.len > 0) {
+        if (core->rules->software.len > 0)
+            stun_write(&w, STUN_SOFTWARE, core->rules->software);
+        stun_write_integrity(&w, rq->who.integrity, &rq->who.key);
+    }
+    if (stun_msg_has(&rq->msg, STUN_FINGERPRINT))
+        stun_write_fingerprint(&w);
+    size = stun_write_finish(&w);
+    if (size < 0)
+        return; /* cannot happen: realm and software are bounded */
+    packet.bytes = span_of(out, (size_t)size);
+    core->env.to_client(core->env.arg, rq->client, &packet);
+}
+
+/* RFC 8489 6.3: unknown comprehension-required attributes, or 0. */
+static enum stun_code check_attributes(struct stun_msg *msg)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
+        if (stun_msg_has(msg, unsupported[i]) &&
+            msg->unknown_count < STUN_UNKNOWN_MAX)
+            msg->unknown[msg->unknown_count++] = stun_attr_type(unsupported[i]);
+    }
+    return msg->unknown_count > 0 ? STUN_UNKNOWN_ATTRIBUTE : STUN_OK;
+}
+
+static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
+                             struct turn_reply *reply)
+{
+    enum stun_code code = turn_auth(core, rq, reply);
+
+    if (code == STUN_OK)
+        code = check_attributes(&rq->msg);
+    if (code != STUN_OK)
+        return code;
+    switch (rq->msg.method) {
+    case STUN_ALLOCATE:
+        return turn_on_allocate(core, rq, reply);
+    case STUN_REFRESH:
+        return turn_on_refresh(core, rq, reply);
+    case STUN_CREATE_PERMISSION:
+        return turn_on_permission(core, rq, reply);
+    default:
+        return turn_on_channel(core, rq, reply);
+    }
+}
+
+void turn_core_on_timer(struct turn_core *core, uint64_t now)
+{
+    struct timer *timer;
+
+    while ((timer = timers_take_expired(&core->timers, now)) != NULL)
+        turn_alloc_end(core, CONTAINER_OF(timer, struct turn_alloc, timer),
+                       TURN_END_EXPIRED);
+}
+
+static void on_turn_request(struct turn_core *core, struct turn_request *rq)
+{
+    struct turn_reply reply = {0};
+
+    stats_inc(&core->stats->requests);
+    turn_core_on_timer(core, rq->now); /* the dead must not be in the way */
+    rq->alloc = turn_alloc_find(core, rq->client, rq->now);
+    reply.code = handle(core, rq, &reply);
+    /* whoever cannot prove an identity is answered only so often: addresses
+     * can be forged, and the answer is larger than the request */
+    if (rq->who.key.len == 0 &&
+        !turn_auth_may_challenge(core, &rq->client->remote, rq->now)) {
+        stats_inc(&core->stats->drop_rate);
+        return;
+    }
+    stats_inc(reply_counter(core->stats, reply.code));
+    reply_send(core, rq, &reply);
+    mem_wipe(&rq->who.key, sizeof(rq->who.key));
+}
+
+static void on_binding(struct turn_core *core, struct turn_request *rq)
+{
+    struct turn_reply reply = {.has_mapped = true};
+
+    reply.code = check_attributes(&rq->msg);
+    stats_inc(&core->stats->bindings);
+    reply_send(core, rq, &reply);
+}
+
+static void on_request(struct turn_core *core, struct turn_request *rq)
+{
+    switch (rq->msg.method) {
+    case STUN_BINDING:
+        on_binding(core, rq);
+        break;
+    case STUN_ALLOCATE:
+    case STUN_REFRESH:
+    case STUN_CREATE_PERMISSION:
+    case STUN_CHANNEL_BIND:
+        on_turn_request(core, rq);
+        break;
+    default:
+        stats_inc(&core->stats->drop_unexpected);
+    }
+}
+
+static void on_message(struct turn_core *core, const struct turn_client *from,
+                       const struct turn_packet *packet, uint64_t now)
+{
+    struct turn_request rq = {.client = from, .now = now};
+
+    if (stun_msg_read(&rq.msg, packet->bytes) < 0) {
+        stats_inc(&core->stats->drop_malformed);
+        return;
+    }
+    if (!stun_check_fingerprint(&rq.msg)) {
+        stats_inc(&core->stats->drop_fingerprint);
+        return;
+    }
+    if (rq.msg.class == STUN_REQUEST)
+        on_request(core, &rq);
+    else if (rq.msg.class == STUN_INDICATION && rq.msg.method == STUN_SEND)
+        turn_relay_send(core, from, &rq.msg, packet->tos, now);
+    else if (rq.msg.class != STUN_INDICATION || rq.msg.method != STUN_BINDING)
+        stats_inc(&core->stats->drop_unexpected);
+}
+
+void turn_core_on_client(struct turn_core *core, const struct turn_client *from,
+                         const struct turn_packet *packet, uint64_t now)
+{
+    if (packet->bytes.len == 0) {
+        stats_inc(&core->stats->drop_malformed);
+        return;
+    }
+    if (stun_is_channel(packet->bytes.ptr[0]))
+        turn_relay_channel(core, from, packet, now);
+    else
+        on_message(core, from, packet, now);
+}
+
+void turn_core_on_client_gone(struct turn_core *core,
+                              const struct turn_client *client, uint64_t now)
+{
+    struct turn_alloc *alloc = turn_alloc_find(core, client, now);
+
+    if (alloc)
+        turn_alloc_end(core, alloc, TURN_END_DISCONNECTED);
+}
+
+void turn_core_on_peer(struct turn_core *core, struct pool_id id,
+                       struct turn_datagram *datagram, uint64_t now)
+{
+    struct turn_alloc *alloc = pool_find(core->allocs, id);
+
+    if (!alloc || alloc->expires <= now) {
+        stats_inc(&core->stats->drop_no_allocation);
+        return;
+    }
+    turn_relay_peer(core, alloc, datagram, now);
+}
+
+uint64_t turn_core_next_deadline(const struct turn_core *core)
+{
+    return timers_next(&core->timers);
+}
+
+void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
+                         uint64_t now)
+{
+    struct turn_rules *old = core->rules;
+    struct turn_alloc *alloc;
+    uint32_t pos = 0;
+
+    core->rules = turn_rules_ref(rules);
+    turn_rules_unref(old);
+    while ((alloc = pool_each(core->allocs, &pos)) != NULL) {
+        size_t ended = turn_perms_review(&alloc->perms, rules->policy, now) +
+                       turn_chans_review(&alloc->chans, rules->policy, now);
+
+        stats_add(&core->stats->rules_ended, ended);
+    }
+}
+
+void turn_core_drain(struct turn_core *core)
+{
+    core->draining = true;
+}
+
+uint32_t turn_core_allocations(const struct turn_core *core)
+{
+    return pool_count(core->allocs);
+}
+
+bool turn_core_each(const struct turn_core *core, uint32_t *pos, uint64_t now,
+                    struct turn_alloc_info *ret_info)
+{
+    const struct turn_alloc *alloc = pool_each(core->allocs, pos);
+
+    if (!alloc)
+        return false;
+    *ret_info = (struct turn_alloc_info){
+        .client = alloc->client,
+        .relayed = {alloc->relays[TURN_V4].local, alloc->relays[TURN_V6].local},
+        .user = turn_quota_user(&alloc->hold),
+        .expires = alloc->expires,
+        .packets = {alloc->packets[0], alloc->packets[1]},
+        .bytes = {alloc->bytes[0], alloc->bytes[1]},
+        .permissions = turn_perms_count(&alloc->perms, now),
+        .channels = turn_chans_count(&alloc->chans, now),
+    };
+    return true;
+}
+
+size_t turn_core_allocation_size(void)
+{
+    return sizeof(struct turn_alloc);
+}

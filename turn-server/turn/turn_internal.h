@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* turn_internal.h - what the files of this folder share: the core, an
+ * allocation, a request on its way to an answer.
+ */
+#ifndef TURN_INTERNAL_H
+#define TURN_INTERNAL_H
+
+#include "base/map.h"
+#include "base/ratelim.h"
+#include "base/timers.h"
+#include "stun/stun_auth.h"
+#include "turn/turn_chan.h"
+#include "turn/turn_core.h"
+#include "turn/turn_perm.h"
+
+enum { TURN_V4, TURN_V6, TURN_FAMILIES };
+enum { TURN_TO_PEER, TURN_TO_CLIENT, TURN_DIRECTIONS };
+enum { TURN_SOURCE_BUCKETS = 4096 };
+
+struct turn_core {
+    struct turn_env env;
+    struct turn_shared *shared;
+    struct turn_rules *rules;
+    struct turn_stats *stats;
+    struct pool *allocs;
+    struct map by_client; /* struct turn_client → struct turn_alloc */
+    struct timers timers;
+    bool draining;
+    uint64_t seed[2]; /* of name hashes and source buckets */
+    /* Challenges per source: a bucket may stand for several sources, so the
+     * table cannot grow, whatever addresses are forged. */
+    struct ratelim sources[TURN_SOURCE_BUCKETS];
+};
+
+/* The relayed transport address of one family. */
+struct turn_relay {
+    void *handle; /* the shell's socket; NULL: none of this family */
+    struct addr local;
+    uint32_t index; /* in turn_shared's relays */
+};
+
+struct turn_alloc {
+    struct turn_client client; /* key in the table */
+    struct pool_id id;
+    struct timer timer;
+    uint64_t expires;
+    struct turn_relay relays[TURN_FAMILIES];
+    struct turn_quota_hold hold;
+    uint64_t name_hash;         /* of the user name that made it */
+    uint64_t credential_expiry; /* seconds since 1970; 0: none */
+    struct stun_key key;
+    uint8_t algorithm; /* enum stun_algorithm of `key` */
+    bool overdue; /* refreshed after its credential's end: once is enough */
+    bool is_announced;
+    bool has_token;
+    uint8_t token[TURN_TOKEN_SIZE];
+    uint8_t tid[STUN_TID_SIZE]; /* of the Allocate, to know it again */
+    /* Of two families one could not be had: which, and the code to say so */
+    uint16_t family_error;
+    uint8_t failed_family; /* STUN_FAMILY_… */
+    struct turn_perms perms;
+    struct turn_chans chans;
+    uint64_t packets[TURN_DIRECTIONS];
+    uint64_t bytes[TURN_DIRECTIONS];
+    struct ratelim bandwidth[TURN_DIRECTIONS];
+};
+
+/* What a request's credentials turned out to be (turn_auth.c). */
+struct turn_identity {
+    enum stun_integrity integrity; /* of request and answer */
+    enum stun_algorithm algorithm;
+    struct stun_key key;
+    struct span quota_name;
+    uint64_t name_hash;
+    uint64_t expiry; /* seconds since 1970; 0: none */
+    bool is_expired;
+};
+
+struct turn_request {
+    const struct turn_client *client;
+    struct stun_msg msg;
+    uint64_t now;
+    struct turn_alloc *alloc; /* of this client, or NULL */
+    struct turn_identity who;
+};
+
+/* What to answer; turn_core.c turns it into bytes and counts it. */
+struct turn_reply {
+    enum stun_code code;
+    bool has_challenge; /* realm, nonce, algorithms */
+    bool has_lifetime;
+    bool has_mapped;
+    bool has_token;
+    uint8_t token[TURN_TOKEN_SIZE];
+    uint32_t lifetime_s;
+    struct addr relayed[TURN_FAMILIES];
+    unsigned n_relayed;
+    uint16_t family_error; /* ADDRESS-ERROR-CODE; 0: none */
+    uint8_t failed_family;
+};
+
+static inline unsigned turn_family_index(const struct addr *a)
+{
+    return a->family == ADDR_V6 ? TURN_V6 : TURN_V4;
+}
+
+/* --- turn_auth.c --- */
+
+/* Who sent it? STUN_OK fills rq->who; else the code to answer, and
+ * reply->has_challenge where the answer must carry one. */
+enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
+                         struct turn_reply *reply);
+
+/* Write realm, nonce and algorithms. */
+void turn_auth_challenge(struct turn_core *core, const struct turn_request *rq,
+                         struct stun_writer *w);
+
+/* May this source be challenged again? */
+bool turn_auth_may_challenge(struct turn_core *core, const struct addr *source,
+                             uint64_t now);
+
+/* --- turn_alloc.c --- */
+
+enum turn_end {
+    TURN_END_EXPIRED,
+    TURN_END_RELEASED,
+    TURN_END_DISCONNECTED,
+    TURN_END_SHUTDOWN,
+};
+
+/* The live allocation of a client, or NULL. */
+struct turn_alloc *turn_alloc_find(struct turn_core *core,
+                                   const struct turn_client *client,
+                                   uint64_t now);
+
+/* A new one, in the table, with its quota held; its relays are still to be
+ * opened. STUN_OK, or the code to answer. */
+enum stun_code turn_alloc_new(struct turn_core *core,
+                              const struct turn_request *rq,
+                              struct turn_alloc **ret_alloc);
+
+/* Open the relay of a family on a free port. Returns 0, -EAFNOSUPPORT when
+ * the server has no such address, ERR_LIMIT when no port could be had. */
+int turn_alloc_open(struct turn_core *core, struct turn_alloc *alloc,
+                    unsigned family, enum turn_port_want want);
+
+/* Open the relay on a port that is already ours; it is given back on failure.
+ * Returns 0 or -errno. */
+int turn_alloc_open_at(struct turn_core *core, struct turn_alloc *alloc,
+                       size_t index, uint16_t port);
+
+/* Alive until `now` + `lifetime_s`. */
+void turn_alloc_extend(struct turn_core *core, struct turn_alloc *alloc,
+                       uint32_t lifetime_s, uint64_t now);
+
+/* Say it was made (log, counters). */
+void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc);
+
+/* Close sockets, give everything back. The pointer is dead. */
+void turn_alloc_end(struct turn_core *core, struct turn_alloc *alloc,
+                    enum turn_end why);
+
+/* --- one request each: turn_allocate.c, turn_refresh.c,
+ * turn_permission.c, turn_channel.c --- */
+
+enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
+                                struct turn_reply *reply);
+enum stun_code turn_on_refresh(struct turn_core *core, struct turn_request *rq,
+                               struct turn_reply *reply);
+enum stun_code turn_on_permission(struct turn_core *core,
+                                  struct turn_request *rq,
+                                  struct turn_reply *reply);
+enum stun_code turn_on_channel(struct turn_core *core, struct turn_request *rq,
+                               struct turn_reply *reply);
+
+/* The lifetime a request gets (RFC 8656 7.2): what it asks for, at least the
+ * default, at most the maximum. False when LIFETIME is malformed. */
+bool turn_lifetime(const struct turn_core *core, const struct stun_msg *msg,
+                   uint32_t *ret_asked, uint32_t *ret_granted);
+
+/* A peer address in a request: STUN_OK, 400, or 443 when the allocation has
+ * no relay of its family. */
+enum stun_code turn_peer(const struct turn_request *rq, struct span value,
+                         struct addr *ret_peer);
+
+/* --- turn_relay.c --- */
+
+void turn_relay_channel(struct turn_core *core,
+                        const struct turn_client *client,
+                        const struct turn_packet *packet, uint64_t now);
+void turn_relay_send(struct turn_core *core, const struct turn_client *client,
+                     const struct stun_msg *msg, uint8_t tos, uint64_t now);
+void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
+                     struct turn_datagram *datagram, uint64_t now);
+
+#endif /* TURN_INTERNAL_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The data path: client → peer (ChannelData, Send), peer → client. Nothing is
+ * allocated or moved here; what is not allowed is counted and dropped.
+ */
+#include "turn/turn_internal.h"
+
+#include "base/wire.h"
+
+/* The peer may exchange data through the allocation right now. */
+static bool may_exchange(const struct turn_core *core,
+                         const struct turn_alloc *alloc,
+                         const struct addr *peer, uint64_t now)
+{
+    const struct turn_perm *perm = turn_perms_find(&alloc->perms, peer, now);
+
+    if (!perm) {
+        stats_inc(&core->stats->drop_no_permission);
+        return false;
+    }
+    if (perm->reach == TURN_REACH_ALL)
+        return true;
+    if (turn_policy_allows(core->rules->policy, peer))
+        return true;
+    stats_inc(&core->stats->drop_peer_denied);
+    return false;
+}
+
+static bool has_bandwidth(const struct turn_core *core,
+                          struct turn_alloc *alloc, int direction, size_t len,
+                          uint64_t now)
+{
+    if (alloc->bandwidth[direction].per_second_milli == 0 ||
+        ratelim_take(&alloc->bandwidth[direction], len, now))
+        return true;
+    stats_inc(&core->stats->drop_bandwidth);
+    return false;
+}
+
+static void send_to_peer(struct turn_core *core, struct turn_alloc *alloc,
+                         struct addr peer, const struct turn_packet *packet,
+                         uint64_t now)
+{
+    const struct turn_relay *relay = &alloc->relays[turn_family_index(&peer)];
+
+    if (!relay->handle) {
+        stats_inc(&core->stats->drop_peer_denied);
+        return;
+    }
+    if (!may_exchange(core, alloc, &peer, now) ||
+        !has_bandwidth(core, alloc, TURN_TO_PEER, packet->bytes.len, now))
+        return;
+    alloc->packets[TURN_TO_PEER]++;
+    alloc->bytes[TURN_TO_PEER] += packet->bytes.len;
+    stats_inc(&core->stats->relayed_to_peer);
+    stats_add(&core->stats->bytes_to_peer, packet->bytes.len);
+    turn_policy_to_local(core->rules->policy, &peer);
+    core->env.to_peer(core->env.arg, relay->handle, &peer, packet);
+}
+
+void turn_relay_channel(struct turn_core *core,
+                        const struct turn_client *client,
+                        const struct turn_packet *packet, uint64_t now)
+{
+    struct wire_reader r = wire_reader(packet->bytes);
+    uint16_t number = wire_u16(&r);
+    struct turn_packet data = {.tos = packet->tos};
+    struct turn_alloc *alloc;
+    struct turn_chan *chan;
+
+    data.bytes = wire_take(&r, wire_u16(&r)); /* what follows is padding */
+    if (r.err) {
+        stats_inc(&core->stats->drop_malformed);
+        return;
+    }
+    alloc = turn_alloc_find(core, client, now);
+    if (!alloc) {
+        stats_inc(&core->stats->drop_no_allocation);
+        return;
+    }
+    chan = turn_chans_find(&alloc->chans, number, now);
+    if (!chan) {
+        stats_inc(&core->stats->drop_no_channel);
+        return;
+    }
+    send_to_peer(core, alloc, chan->peer, &data, now);
+}
+
+void turn_relay_send(struct turn_core *core, const struct turn_client *client,
+                     const struct stun_msg *msg, uint8_t tos, uint64_t now)
+{
+    struct turn_packet data = {stun_msg_attr(msg, STUN_DATA_VALUE), tos};
+    struct turn_alloc *alloc;
+    struct addr peer;
+
+    if (!data.bytes.ptr || msg->unknown_count > 0 ||
+        stun_attr_xor_addr(msg, stun_msg_attr(msg, STUN_XOR_PEER_ADDRESS),
+                           &peer) < 0) {
+        stats_inc(&core->stats->drop_malformed);
+        return;
+    }
+    alloc = turn_alloc_find(core, client, now);
+    if (!alloc) {
+        stats_inc(&core->stats->drop_no_allocation);
+        return;
+    }
+    send_to_peer(core, alloc, peer, &data, now);
+}
+
+/* Write the header in front of the data: 4 bytes of ChannelData, or a Data
+ * indication. */
+static struct span wrap(struct turn_core *core, const struct turn_alloc *alloc,
+                        struct turn_datagram *datagram, uint64_t now)
+{
+    const struct turn_chan *chan =
+        turn_chans_find_peer(&alloc->chans, &datagram->from, now);
+    uint8_t tid[STUN_TID_SIZE];
+    size_t size;
+
+    if (!chan) {
+        core->env.random(core->env.arg, tid, sizeof(tid));
+        size =
+            stun_data_wrap(datagram->data, datagram->len, &datagram->from, tid);
+        return span_of(datagram->data - stun_data_header_size(&datagram->from),
+                       size);
+    }
+    wire_store_u16(datagram->data - 4, chan->number);
+    wire_store_u16(datagram->data - 2, (uint16_t)datagram->len);
+    size = datagram->len;
+    /* RFC 8656 12.5: on streams every message ends on a multiple of four */
+    while (turn_transport_is_stream(alloc->client.transport) && size % 4 != 0)
+        datagram->data[size++] = 0;
+    return span_of(datagram->data - CHANNEL_HEADER_SIZE,
+                   CHANNEL_HEADER_SIZE + size);
+}
+
+void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
+                     struct turn_datagram *datagram, uint64_t now)
+{
+    struct turn_packet packet = {.tos = datagram->tos};
+
+    turn_policy_to_advertised(core->rules->policy, &datagram->from);
+    if (!may_exchange(core, alloc, &datagram->from, now) ||
+        !has_bandwidth(core, alloc, TURN_TO_CLIENT, datagram->len, now))
+        return;
+    alloc->packets[TURN_TO_CLIENT]++;
+    alloc->bytes[TURN_TO_CLIENT] += datagram->len;
+    stats_inc(&core->stats->relayed_to_client);
+    stats_add(&core->stats->bytes_to_client, datagram->len);
+    packet.bytes = wrap(core, alloc, datagram, now);
+    core->env.to_client(core->env.arg, &alloc->client, &packet);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* turn_stats.h - what one worker's relay counts. */
+#ifndef TURN_STATS_H
+#define TURN_STATS_H
+
+#include "base/stats.h"
+
+#define TURN_STATS(X)                                                          \
+    X(GAUGE, allocations_udp, "allocations", "transport=\"udp\"",              \
+      "allocations alive")                                                     \
+    X(GAUGE, allocations_tcp, "allocations", "transport=\"tcp\"",              \
+      "allocations alive")                                                     \
+    X(GAUGE, allocations_tls, "allocations", "transport=\"tls\"",              \
+      "allocations alive")                                                     \
+    X(GAUGE, allocations_dtls, "allocations", "transport=\"dtls\"",            \
+      "allocations alive")                                                     \
+    X(COUNTER, opened, "allocations_opened", "", "allocations made")           \
+    X(COUNTER, expired, "allocations_closed", "reason=\"expired\"",            \
+      "allocations ended")                                                     \
+    X(COUNTER, released, "allocations_closed", "reason=\"released\"",          \
+      "allocations ended")                                                     \
+    X(COUNTER, disconnected, "allocations_closed", "reason=\"disconnected\"",  \
+      "allocations ended")                                                     \
+    X(COUNTER, relayed_to_peer, "relayed_packets", "to=\"peer\"",              \
+      "packets relayed")                                                       \
+    X(COUNTER, relayed_to_client, "relayed_packets", "to=\"client\"",          \
+      "packets relayed")                                                       \
+    X(COUNTER, bytes_to_peer, "relayed_bytes", "to=\"peer\"",                  \
+      "bytes relayed, without headers")                                        \
+    X(COUNTER, bytes_to_client, "relayed_bytes", "to=\"client\"",              \
+      "bytes relayed, without headers")                                        \
+    X(COUNTER, bindings, "bindings", "", "Binding requests answered")          \
+    X(COUNTER, requests, "requests", "", "TURN requests received")             \
+    X(COUNTER, succeeded, "responses", "code=\"0\"", "TURN answers")           \
+    X(COUNTER, refused_400, "responses", "code=\"400\"", "TURN answers")       \
+    X(COUNTER, refused_401, "responses", "code=\"401\"", "TURN answers")       \
+    X(COUNTER, refused_403, "responses", "code=\"403\"", "TURN answers")       \
+    X(COUNTER, refused_420, "responses", "code=\"420\"", "TURN answers")       \
+    X(COUNTER, refused_437, "responses", "code=\"437\"", "TURN answers")       \
+    X(COUNTER, refused_438, "responses", "code=\"438\"", "TURN answers")       \
+    X(COUNTER, refused_440, "responses", "code=\"440\"", "TURN answers")       \
+    X(COUNTER, refused_441, "responses", "code=\"441\"", "TURN answers")       \
+    X(COUNTER, refused_442, "responses", "code=\"442\"", "TURN answers")       \
+    X(COUNTER, refused_443, "responses", "code=\"443\"", "TURN answers")       \
+    X(COUNTER, refused_486, "responses", "code=\"486\"", "TURN answers")       \
+    X(COUNTER, refused_508, "responses", "code=\"508\"", "TURN answers")       \
+    X(COUNTER, refused_other, "responses", "code=\"other\"", "TURN answers")   \
+    X(COUNTER, wrong_password, "auth_failed", "reason=\"integrity\"",          \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, unknown_user, "auth_failed", "reason=\"user\"",                 \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, expired_user, "auth_failed", "reason=\"expired\"",              \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, quota_total, "quota_reached", "limit=\"total\"",                \
+      "allocations refused by a quota")                                        \
+    X(COUNTER, quota_user, "quota_reached", "limit=\"user\"",                  \
+      "allocations refused by a quota")                                        \
+    X(COUNTER, quota_source, "quota_reached", "limit=\"source\"",              \
+      "allocations refused by a quota")                                        \
+    X(COUNTER, ports_exhausted, "ports_exhausted", "",                         \
+      "allocations refused because no relay port could be bound")              \
+    X(COUNTER, permissions_full, "permissions_full", "",                       \
+      "permissions and channels refused by their limits")                      \
+    X(COUNTER, drop_malformed, "dropped", "reason=\"malformed\"",              \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_fingerprint, "dropped", "reason=\"fingerprint\"",          \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_unexpected, "dropped", "reason=\"unexpected\"",            \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_no_allocation, "dropped", "reason=\"no_allocation\"",      \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_no_channel, "dropped", "reason=\"no_channel\"",            \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_no_permission, "dropped", "reason=\"no_permission\"",      \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_peer_denied, "dropped", "reason=\"peer_denied\"",          \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_bandwidth, "dropped", "reason=\"bandwidth\"",              \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_rate, "dropped", "reason=\"unauthenticated_rate\"",        \
+      "packets dropped")                                                       \
+    X(COUNTER, rules_ended, "rules_ended", "",                                 \
+      "permissions and channels ended by new peer rules")
+
+struct turn_stats {
+    TURN_STATS(STATS_FIELD)
+};
+
+#endif /* TURN_STATS_H */
