@@ -33,6 +33,7 @@ struct sip_flow {
     uint64_t since;           /* ms */
     uint64_t last_seen;       /* ms */
     uint64_t messages;        /* received */
+    uint32_t garbage;         /* messages that were none */
     struct list forks;        /* requests under way that came from here */
     /* Contact URIs we replaced (servers without Path), NUL-terminated; owned.
      * Only the newest are kept: a client registers one, seldom two. */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* sip_core.h - the SIP edge proxy of one worker: a stateful proxy (RFC 3261
+ * 16, RFC 6026) between clients outside and media servers inside.
+ *
+ * Feed it messages, connections and the time; it answers through its
+ * environment. No sockets, no clock, no threads. All cores of a process share
+ * one configuration; what belongs to another worker's connection or
+ * transaction is handed over as it arrived (the owner is named in the flow
+ * token and in the Via branch).
+ *
+ * Read on: sip_sanity.h (may it enter), sip_route.h (where to), sip_rewrite.h
+ * (what changes on the way), sip_fork.h (one request under way).
+ */
+#ifndef SIP_CORE_H
+#define SIP_CORE_H
+
+#include "base/cidr.h"
+#include "msg/sip_msg.h"
+#include "proxy/sip_dispatch.h"
+#include "proxy/sip_stats.h"
+#include "proxy/sip_token.h"
+#include "txn/sip_txn.h"
+
+enum {
+    SIP_LOCALS_MAX = 16,
+    SIP_SENT_BY_MAX = 100,
+    SIP_DOMAINS_MAX = 64,
+    SIP_INSIDE_MAX = 32,
+    SIP_STRIP_MAX = 32,
+    SIP_MESSAGE_MAX = 65535,
+};
+
+/* Which side of the edge a listener is on. The zone of a message is that of
+ * the listener it arrived at, never what the message says of itself. */
+enum sip_zone {
+    SIP_OUTSIDE,
+    SIP_INSIDE,
+};
+
+/* One of our own addresses. */
+struct sip_local {
+    enum sip_transport transport;
+    enum sip_zone zone;
+    struct addr addr;              /* bound, with the real port */
+    char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
+    uint32_t group;                /* of its clients; 0: not said */
+};
+
+struct sip_domain {
+    const char *name;
+    uint32_t group; /* sip_name_tag(); 0: any */
+};
+
+struct sip_core_config {
+    struct sip_local locals[SIP_LOCALS_MAX];
+    size_t n_locals;
+    struct sip_dispatch_conf dispatch;
+    struct sip_token_keys keys;
+    struct sip_txn_config txn;
+    struct sip_limits limits;
+    struct sip_domain domains[SIP_DOMAINS_MAX]; /* none: all are served */
+    size_t n_domains;
+    struct cidr inside[SIP_INSIDE_MAX]; /* more sources on the inner side */
+    size_t n_inside;
+    const char *strip[SIP_STRIP_MAX]; /* header names, from outside */
+    size_t n_strip;
+    uint16_t node;
+    uint32_t default_group;     /* when nothing else says one */
+    uint32_t max_flows;         /* per worker */
+    uint32_t max_forwards;      /* cap of what is forwarded */
+    uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
+    uint32_t server_timeout_ms; /* silence after which the next is asked */
+    uint32_t probe_timeout_ms;
+    uint32_t udp_flow_ms;   /* a datagram client is forgotten after this */
+    uint32_t datagram_size; /* above: counted, needs fragments */
+};
+
+/* Which of the workers this is. */
+struct sip_place {
+    uint8_t worker;
+    uint8_t workers;
+    uint32_t epoch; /* random, one per start of the process */
+};
+
+enum sip_close_why {
+    SIP_CLOSE_GARBAGE, /* too many messages not understood */
+};
+
+/* What the core needs from the world. None may call back into the core. */
+struct sip_env {
+    /* Hand a message to the transport: a connection's when to->flow is set
+     * (`conn` is what sip_core_open_flow() got), else a datagram.
+     * Returns 0, or negative when it is known now that it will not arrive. */
+    int (*send)(void *arg, const struct sip_target *to, void *conn,
+                struct span message);
+    /* Close a client's connection; sip_core_close_flow() follows later. */
+    void (*close)(void *arg, void *conn, enum sip_close_why why);
+    /* Give a message to another worker's sip_core_on_message(); copies it.
+     * Returns 0, or negative when it is lost. */
+    int (*hand_over)(void *arg, unsigned worker, const struct sip_target *from,
+                     struct span message);
+    /* This core found that a media server went down or came back. */
+    void (*server_state)(void *arg, const struct sip_server *server);
+    /* Strong randomness. */
+    void (*random)(void *arg, void *out, size_t len);
+    void *arg;
+};
+
+struct sip_core;
+
+/* `config` is borrowed until replaced or freed, `stats` too; `env` is copied.
+ * Returns 0, -EINVAL or -ENOMEM. Release with sip_core_free(). */
+int sip_core_new(struct sip_core **ret_core,
+                 const struct sip_core_config *config,
+                 const struct sip_place *place, const struct sip_env *env,
+                 struct sip_stats *stats, uint64_t now);
+
+/* Silently: no message is sent any more. NULL is accepted. */
+void sip_core_free(struct sip_core *core);
+
+/* New groups, keys, limits and lists. Locals, sizes of tables and flows stay.
+ * The old configuration is not looked at any more. */
+void sip_core_reload(struct sip_core *core,
+                     const struct sip_core_config *config, uint64_t now);
+
+/* A client's connection is open. `from`: transport, listener, addresses (the
+ * client's real one). `group`: by path, 0 when it did not say. Returns 0 and
+ * the flow's id for `from->flow` of its messages, or ERR_LIMIT. */
+int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
+                       void *conn, uint32_t group, uint64_t now,
+                       uint64_t *ret_flow);
+
+/* It is closed: nothing is sent to `conn` any more. */
+void sip_core_close_flow(struct sip_core *core, uint64_t flow, uint64_t now);
+
+/* One complete message: a datagram, a WebSocket message, or what the framer
+ * cut. */
+void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
+                         struct span message, uint64_t now);
+
+/* Another worker's core found this. */
+void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
+                              uint64_t now);
+
+void sip_core_on_timer(struct sip_core *core, uint64_t now);
+uint64_t sip_core_next_deadline(const struct sip_core *core);
+
+/* A WebSocket path's group: "" for none. False: no such group. */
+bool sip_core_has_group(const struct sip_core *core, uint32_t group);
+
+/* Requests and calls being set up right now. */
+uint32_t sip_core_pending(const struct sip_core *core);
+
+const struct sip_dispatch *sip_core_dispatch(const struct sip_core *core);
+
+#endif /* SIP_CORE_H */
