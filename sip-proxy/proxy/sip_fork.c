@@ -340,10 +340,12 @@ static void note_success(struct sip_core *core, struct sip_fork *fork,
 static bool rewrite(struct sip_core *core, struct sip_fork *fork,
                     const struct sip_msg *response)
 {
-    const struct sip_msg *request = request_of(core, fork);
+    /* Later 2xx to an INVITE come when the request is no longer kept. */
+    const struct sip_msg *request =
+        fork->method == SIP_METHOD_REGISTER ? request_of(core, fork) : NULL;
     struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
 
-    if (!request || response->n_vias < 2)
+    if (response->n_vias < 2)
         return false;
     if (flow && !fork->is_inward && sip_rewrite_is_sips(response))
         flow->sips = true;
@@ -495,7 +497,8 @@ static void branch_failed(struct sip_core *core, struct sip_fork *fork,
     if (fork->finished)
         return;
     keep_best(core, fork, status, span_of(NULL, 0));
-    if (try_next(core, fork, now))
+    /* What has rung at one server does not start again at another. */
+    if (!b->status && try_next(core, fork, now))
         return;
     if (all_done(fork))
         finish(core, fork, now);

@@ -294,8 +294,8 @@ static void hide_overload(struct sip_core *core, const struct sip_msg *response)
 }
 
 int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
-                         const struct sip_msg *request, struct sip_flow *flow,
-                         enum sip_way request_went)
+                         const struct sip_msg *register_request,
+                         struct sip_flow *flow, enum sip_way request_went)
 {
     struct sip_edit *edit = &core->edit;
 
@@ -307,8 +307,8 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
     if (request_went == SIP_WAY_OUT) {
         strip(core);
         lower_contacts(core, response);
-    } else if (request->method == SIP_METHOD_REGISTER && flow) {
-        restore_contacts(core, response, request, flow);
+    } else if (register_request && flow) {
+        restore_contacts(core, response, register_request, flow);
     }
     sip_edit_ensure_content_length(edit);
     return sip_edit_write(edit, &core->out);

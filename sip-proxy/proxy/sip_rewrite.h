@@ -28,17 +28,17 @@ struct sip_passage {
 int sip_rewrite_request(struct sip_core *core, const struct sip_msg *request,
                         const struct sip_passage *passage);
 
-/* A response to what sip_rewrite_request() made of `request`. `flow`: the
- * client's connection, NULL when gone. `inward`: the request went to a media
- * server, so the response goes out. */
+/* A response to what sip_rewrite_request() made. `register_request`: the
+ * REGISTER it answers, NULL for other methods. `flow`: the client's
+ * connection, NULL when gone. */
 enum sip_way {
     SIP_WAY_IN,
     SIP_WAY_OUT,
 };
 
 int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
-                         const struct sip_msg *request, struct sip_flow *flow,
-                         enum sip_way request_went);
+                         const struct sip_msg *register_request,
+                         struct sip_flow *flow, enum sip_way request_went);
 
 /* True when the first Contact is a sips: URI. */
 bool sip_rewrite_is_sips(const struct sip_msg *msg);
