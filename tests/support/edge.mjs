@@ -190,8 +190,9 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
  *   ready   false: return as soon as the process runs
  *
  * Returns { child, pid, log(), status(), admin(target, {method}), metrics(),
- * fds(), waitLog(pattern), signal(name), stop() }. stop() sends SIGTERM, waits and
- * returns { code, signal }; a process that needs SIGKILL is an error.
+ * fds(), waitLog(pattern), signal(name), stop() }. stop() sends SIGTERM, again
+ * after `drain` ms, waits and returns { code, signal }; a process that needs
+ * SIGKILL, or of which a sanitizer complained, is an error.
  */
 export async function startDaemon(name, {
   args = [], config, env = {}, ready = true, dir = scratch(`edge-${name}-`),
@@ -242,10 +243,13 @@ export async function startDaemon(name, {
       return log.match(pattern);
     }, { what: `${name} logs ${pattern}`, ...options }),
     signal: (which) => child.kill(which),
-    async stop({ grace = 10000 } = {}) {
+    async stop({ grace = 10000, drain = 3000 } = {}) {
       if (!ended) child.kill("SIGTERM");
+      // Once more means at once: tests do not wait for what still goes on.
+      const again = setTimeout(() => child.kill("SIGTERM"), drain);
       const late = setTimeout(() => child.kill("SIGKILL"), grace * slow);
       const how = await closed;
+      clearTimeout(again);
       clearTimeout(late);
       if (how.signal === "SIGKILL")
         throw new Error(`${name} did not stop within ${grace * slow} ms:\n${log}`);
