@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* daemon.h - the life of a daemon's process, the same for all three.
  *
- *   settings → (--check and the like end here) → limits → start() → workers'
- *   worker_start() → admin listener → privileges dropped → READY=1 → loop
+ *   settings → (--check and the like end here) → limits → start() → admin
+ *   listener → privileges dropped → each worker's worker_start() → READY=1
  *
  *   SIGHUP, POST /reload     read and check the settings again; on success
  *                            reload(), then worker_reload() in each worker
@@ -17,7 +17,7 @@
  * one line says why (the hook has logged it).
  *
  * Threads: start, reload, stop, status, ready run on the main thread;
- * worker_* on the worker's own, in its loop.
+ * worker_* on the worker's own, in its loop (but worker_free).
  */
 #ifndef APP_DAEMON_H
 #define APP_DAEMON_H
@@ -41,7 +41,8 @@ struct daemon_spec {
     /* File descriptors the settings may need; the limit is raised to it. */
     uint64_t (*max_files)(const void *values);
 
-    /* What all workers share: certificates, tables, more admin endpoints.
+    /* What all workers share: listening sockets (net/bind.h), certificates,
+     * tables. Privileges are still there.
      * Returns 0 and the daemon's own state, or an error it has logged. */
     int (*start)(struct daemon *daemon, const struct config *config,
                  void **ret_state);
@@ -50,7 +51,8 @@ struct daemon_spec {
      * stays as it was. */
     int (*reload)(void *state, const struct config *config, struct buf *report);
 
-    /* After the last worker has gone. Frees the state. */
+    /* After the last worker has gone: close what is open on the main loop (it
+     * runs dry afterwards) and free the state. */
     void (*stop)(void *state);
 
     /* In the worker's thread, before its loop runs: open listeners, make the
@@ -60,7 +62,8 @@ struct daemon_spec {
                         const struct config *config, void *stats,
                         void **ret_worker_state);
 
-    /* `config` is borrowed: take a reference with config_ref() to keep it. */
+    /* The `config` of worker_start() or the last worker_reload() stays valid
+     * until this returns, so it need not be referenced. */
     void (*worker_reload)(void *worker_state, const struct config *config);
 
     /* Take nothing new; what is there goes on. */
@@ -69,8 +72,13 @@ struct daemon_spec {
     /* Begin to close every handle of this worker. */
     void (*worker_stop)(void *worker_state);
 
-    /* The loop has no handle left: free the worker's state. */
+    /* The loop has no handle left: free the worker's state. Main thread, after
+     * the threads of all workers have ended. */
     void (*worker_free)(void *worker_state);
+
+    /* More endpoints: admin_handle() them here. After start(), and only when
+     * there is an admin listener. */
+    void (*endpoints)(void *state, struct admin *admin);
 
     /* More members for the object of /status (json_key() and value). */
     void (*status)(void *state, struct buf *json);
@@ -85,11 +93,17 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
 /* For hooks on the main thread. */
 struct uv_loop_s *daemon_loop(struct daemon *daemon);
+struct worker *daemon_main_worker(struct daemon *daemon); /* index -1 */
 const struct config *daemon_config(struct daemon *daemon);
 const struct stats *daemon_stats(struct daemon *daemon);
-struct admin *daemon_admin(struct daemon *daemon); /* NULL without listener */
+
+/* How many workers there will be; known in start(). */
 unsigned daemon_workers(const struct daemon *daemon);
-/* Valid from start() to stop(); for posting to a worker's mailbox. */
+
+/* Any thread, for posting to its mailbox. NULL until all workers run. */
 struct worker *daemon_worker(struct daemon *daemon, unsigned index);
+
+/* Do what SIGTERM does. */
+void daemon_drain(struct daemon *daemon);
 
 #endif /* APP_DAEMON_H */
