@@ -28,6 +28,7 @@ struct tls_session {
     size_t blocked;    /* length mbedTLS wants to see again, or 0 */
     int code;          /* mbedTLS' last failure */
     bool in_ended;
+    bool notified; /* the peer's close_notify has come */
     bool resumed;
 };
 
@@ -226,19 +227,21 @@ int tls_session_handshake(struct tls_session *session)
 
 int tls_session_read(struct tls_session *session, void *out, size_t size)
 {
-    for (;;) {
+    while (!session->notified) {
         int code = mbedtls_ssl_read(&session->ssl, out, size);
 
         if (code > 0)
             return code;
         if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
-            return 0;
+            break;
         if (code == 0) /* the transport ended */
             code = MBEDTLS_ERR_SSL_CONN_EOF;
         /* Clients get tickets between data; we do not keep them. */
         if (code != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
             return translate(session, code);
     }
+    session->notified = true; /* mbedTLS says it only once */
+    return 0;
 }
 
 int tls_session_write(struct tls_session *session, struct span plain)

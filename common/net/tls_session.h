@@ -55,8 +55,8 @@ struct buf *tls_session_output(struct tls_session *session);
  * may be output (an alert) after a failure, too. */
 int tls_session_handshake(struct tls_session *session);
 
-/* Decrypted bytes into `out`. Returns their number (> 0), 0 at the peer's
- * close_notify, -EAGAIN, ERR_CLOSED, ERR_TLS, -ENOMEM. */
+/* Decrypted bytes into `out`. Returns their number (> 0), 0 at and after
+ * the peer's close_notify, -EAGAIN, ERR_CLOSED, ERR_TLS, -ENOMEM. */
 int tls_session_read(struct tls_session *session, void *out, size_t size);
 
 /* Encrypt. Returns how many bytes of `plain` were taken (> 0); -EAGAIN when
