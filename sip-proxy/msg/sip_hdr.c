@@ -198,6 +198,8 @@ static int via_param(struct sip_via *via, const struct sip_param *p)
     return 0;
 }
 
+/* Any version is taken: a request of another one is answered with 505, and
+ * the answer needs a Via. */
 int sip_via_parse(struct span value, struct sip_via *ret_via)
 {
     struct sip_via via = {.text = value};
@@ -209,8 +211,7 @@ int sip_via_parse(struct span value, struct sip_via *ret_via)
 
     if (!take_token(&rest, &token) || !span_is_nocase(token, "SIP") ||
         !take_char(&rest, '/') || !take_token(&rest, &token) ||
-        !span_is(token, "2.0") || !take_char(&rest, '/') ||
-        !take_token(&rest, &via.transport_name))
+        !take_char(&rest, '/') || !take_token(&rest, &via.transport_name))
         return ERR_PARSE;
     via.transport = sip_transport_parse(via.transport_name);
     /* The white space that must stand before sent-by. */

@@ -19,15 +19,17 @@ const struct sip_limits sip_limits_own = {
     .hops = 1000,
 };
 
-static const struct {
+struct fault_row {
     const char *text;
     const char *label;
     unsigned status;
-} faults[SIP_FAULT_COUNT] = {[SIP_FAULT_NONE] = {"", "none", 0},
-#define SIP_FAULT_ROW(id, status, text) [SIP_FAULT_##id] = {text, #id, status},
-                             SIP_FAULT_MAP(SIP_FAULT_ROW)
-#undef SIP_FAULT_ROW
 };
+
+#define SIP_FAULT_ROW(id, label, status, text)                                 \
+    [SIP_FAULT_##id] = {text, label, status},
+static const struct fault_row faults[SIP_FAULT_COUNT] = {
+    [SIP_FAULT_NONE] = {"", "none", 0}, SIP_FAULT_MAP(SIP_FAULT_ROW)};
+#undef SIP_FAULT_ROW
 
 const char *sip_fault_str(enum sip_fault fault)
 {

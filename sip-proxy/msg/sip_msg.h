@@ -42,41 +42,45 @@ extern const struct sip_limits sip_limits_default;
  * grown by our own header fields. */
 extern const struct sip_limits sip_limits_own;
 
-/* Which rule a message breaks: id, status to answer (0: drop, do not answer),
- * text for log, counter and reason phrase. */
+/* Which rule a message breaks: id, label for a metric, status to answer (0:
+ * drop, do not answer), text for log and reason phrase. */
 #define SIP_FAULT_MAP(X)                                                       \
-    X(EMPTY, 0, "nothing but white space")                                     \
-    X(NOT_SIP, 0, "not a SIP message")                                         \
-    X(MESSAGE_SIZE, 0, "message too large")                                    \
-    X(NO_END, 0, "header section has no end")                                  \
-    X(HEADER_SIZE, 0, "header line too long")                                  \
-    X(HEADER_COUNT, 0, "too many header fields")                               \
-    X(HEADER_SYNTAX, 0, "malformed header line")                               \
-    X(LINE_END, 0, "bare CR or LF in the header section")                      \
-    X(CONTROL_CHARACTER, 0, "control character in the header section")         \
-    X(STATUS_LINE, 0, "malformed status line")                                 \
-    X(VIA, 0, "malformed or missing Via")                                      \
-    X(REQUEST_LINE, 400, "Malformed Request-Line")                             \
-    X(REQUEST_URI, 400, "Malformed Request-URI")                               \
-    X(VERSION, 505, "Version Not Supported")                                   \
-    X(HOPS, 400, "Too Many Via Or Route Values")                               \
-    X(DUPLICATE, 400, "Duplicate Header Field")                                \
-    X(CONTENT_LENGTH, 400, "Malformed Content-Length")                         \
-    X(CONTENT_LENGTH_MISSING, 400, "Missing Content-Length")                   \
-    X(CONTENT_LENGTH_LARGE, 400, "Content-Length Larger Than Message")         \
-    X(CONTENT_LENGTH_MISMATCH, 400, "Content-Length Does Not Match")           \
-    X(FROM, 400, "Malformed Or Missing From")                                  \
-    X(TO, 400, "Malformed Or Missing To")                                      \
-    X(CALL_ID, 400, "Malformed Or Missing Call-ID")                            \
-    X(CSEQ, 400, "Malformed Or Missing CSeq")                                  \
-    X(CSEQ_METHOD, 400, "CSeq Method Does Not Match")                          \
-    X(MAX_FORWARDS, 400, "Malformed Max-Forwards")                             \
-    X(ROUTE, 400, "Malformed Route")                                           \
-    X(CONTACT, 400, "Malformed Contact")
+    X(EMPTY, "empty", 0, "nothing but white space")                            \
+    X(NOT_SIP, "not_sip", 0, "not a SIP message")                              \
+    X(MESSAGE_SIZE, "message_size", 0, "message too large")                    \
+    X(NO_END, "no_end", 0, "header section has no end")                        \
+    X(HEADER_SIZE, "header_size", 0, "header line too long")                   \
+    X(HEADER_COUNT, "header_count", 0, "too many header fields")               \
+    X(HEADER_SYNTAX, "header_syntax", 0, "malformed header line")              \
+    X(LINE_END, "line_end", 0, "bare CR or LF in the header section")          \
+    X(CONTROL_CHARACTER, "control_character", 0,                               \
+      "control character in the header section")                               \
+    X(STATUS_LINE, "status_line", 0, "malformed status line")                  \
+    X(VIA, "via", 0, "malformed or missing Via")                               \
+    X(REQUEST_LINE, "request_line", 400, "Malformed Request-Line")             \
+    X(REQUEST_URI, "request_uri", 400, "Malformed Request-URI")                \
+    X(VERSION, "version", 505, "Version Not Supported")                        \
+    X(HOPS, "hops", 400, "Too Many Via Or Route Values")                       \
+    X(DUPLICATE, "duplicate", 400, "Duplicate Header Field")                   \
+    X(CONTENT_LENGTH, "content_length", 400, "Malformed Content-Length")       \
+    X(CONTENT_LENGTH_MISSING, "content_length_missing", 400,                   \
+      "Missing Content-Length")                                                \
+    X(CONTENT_LENGTH_LARGE, "content_length_large", 400,                       \
+      "Content-Length Larger Than Message")                                    \
+    X(CONTENT_LENGTH_MISMATCH, "content_length_mismatch", 400,                 \
+      "Content-Length Does Not Match")                                         \
+    X(FROM, "from", 400, "Malformed Or Missing From")                          \
+    X(TO, "to", 400, "Malformed Or Missing To")                                \
+    X(CALL_ID, "call_id", 400, "Malformed Or Missing Call-ID")                 \
+    X(CSEQ, "cseq", 400, "Malformed Or Missing CSeq")                          \
+    X(CSEQ_METHOD, "cseq_method", 400, "CSeq Method Does Not Match")           \
+    X(MAX_FORWARDS, "max_forwards", 400, "Malformed Max-Forwards")             \
+    X(ROUTE, "route", 400, "Malformed Route")                                  \
+    X(CONTACT, "contact", 400, "Malformed Contact")
 
 enum sip_fault {
     SIP_FAULT_NONE,
-#define SIP_FAULT_ENUM(id, status, text) SIP_FAULT_##id,
+#define SIP_FAULT_ENUM(id, label, status, text) SIP_FAULT_##id,
     SIP_FAULT_MAP(SIP_FAULT_ENUM)
 #undef SIP_FAULT_ENUM
         SIP_FAULT_COUNT,
