@@ -25,6 +25,7 @@
 #define TXN_SIP_TXN_H
 
 #include "base/pool.h"
+#include "base/timers.h"
 #include "msg/sip_msg.h"
 #include "txn/sip_target.h"
 
