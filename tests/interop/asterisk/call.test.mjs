@@ -13,7 +13,7 @@ const registrar = path.join(root, "tests/interop/asterisk/registrar");
 
 const modes = [
   { name: "Path", env: {} },
-  { name: "rewritten Contacts", env: { ASTERISK_PATH: "no", SIP_PROXY_REGISTER_MODE: "contact" } },
+  { name: "rewritten Contacts", env: { ASTERISK_PATH: "no", LAB_SIP_PATH: "off" } },
 ];
 
 for (const { name, env } of modes)

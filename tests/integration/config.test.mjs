@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// What an operator copies is right: each example file and the environment of
+// the compose file pass --check, and a mistake in one does not.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fs from "node:fs";
+import path from "node:path";
+import { makeCertificates, missing, root, runDaemon, runProgram, scratch } from "../support/edge.mjs";
+
+const daemons = ["web-proxy", "sip-proxy", "turn-server"];
+const examples = path.join(root, "deploy/config");
+
+/* A stand-in for /etc/edge: --check wants to read what settings name. */
+async function etcEdge() {
+  const dir = scratch();
+  const made = await makeCertificates(dir);
+  fs.copyFileSync(made.cert, path.join(dir, "fullchain.pem"));
+  fs.copyFileSync(made.ca, path.join(dir, "inside-ca.pem"));
+  for (const name of ["turn.secret", "sip-token.key"])
+    fs.writeFileSync(path.join(dir, name), "0123456789abcdef0123456789abcdef\n");
+  return dir;
+}
+
+for (const layout of fs.readdirSync(examples))
+  for (const name of daemons)
+    test(`${layout}/${name}.json is accepted`, async () => {
+      const dir = await etcEdge();
+      const text = fs.readFileSync(path.join(examples, layout, `${name}.json`), "utf8");
+      const file = path.join(dir, `${name}.json`);
+      fs.writeFileSync(file, text.replaceAll("/etc/edge/", `${dir}/`));
+
+      const good = await runDaemon(name, ["--config", file, "--check"]);
+      assert.equal(good.code, 0, good.stderr);
+      assert.equal(good.stderr, "", "no warning either");
+
+      fs.writeFileSync(file, text.replaceAll("/etc/edge/", `${dir}/`).replace('"listen"', '"listem"'));
+      const bad = await runDaemon(name, ["--config", file, "--check"]);
+      assert.equal(bad.code, 1);
+      assert.match(bad.stderr, /listem/);
+      assert.ok(bad.stderr.includes(file), "the message names the file");
+    });
+
+/* The `environment:` block of a service, as far as our own file goes. */
+function composeEnvironment(service) {
+  const lines = fs.readFileSync(path.join(root, "deploy/docker-compose.yml"), "utf8").split("\n");
+  const from = lines.indexOf(`  ${service}:`);
+  assert.ok(from >= 0, `${service} is in the compose file`);
+  const env = {};
+  let inside = false;
+  for (const line of lines.slice(from + 1)) {
+    if (/^ {0,2}\S/.test(line) && !line.startsWith("  #")) break;
+    if (/^ {4}\S/.test(line)) inside = line.trim() === "environment:";
+    const pair = inside && line.match(/^ {6}([A-Z_]+): "(.*)"$/);
+    if (pair) env[pair[1]] = pair[2];
+  }
+  return env;
+}
+
+for (const name of daemons)
+  test(`the compose file's environment of ${name} is accepted`, async () => {
+    const dir = await etcEdge();
+    const files = { certificate: "fullchain.pem", key: "key.pem", turn: "turn.secret" };
+    const env = composeEnvironment(name);
+    assert.ok(Object.keys(env).length >= 3);
+    for (const key of Object.keys(env))
+      env[key] = env[key].replace(/\/run\/secrets\/(\w+)/g, (_, what) => path.join(dir, files[what]));
+    const done = await runDaemon(name, ["--check"], { env });
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(done.stderr, "");
+  });
+
+for (const name of daemons)
+  test(`${name}.service is a unit that systemd understands`, {
+    skip: missing("systemd-analyze"),
+  }, async () => {
+    const unit = path.join(root, "deploy/systemd", `${name}.service`);
+    const done = await runProgram("systemd-analyze", ["verify", "--man=no", unit]);
+    // The programs are not installed where tests run; that is all it may say.
+    const said = done.stderr.split("\n").filter((line) => line.includes(`${name}.service`) &&
+      !/is not executable|No such file or directory/.test(line));
+    assert.deepEqual(said, []);
+  });
