@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole core, driven by a script: each record is an opcode, a client, a
+ * length and bytes. Opcodes either send the bytes as they are, or build a
+ * request with right credentials around them, so that the fuzzer gets past
+ * authentication. Whatever comes: no limit is exceeded, nothing is left. */
+#include "base/mem.h"
+#include "base/wire.h"
+#include "stun/stun_auth.h"
+#include "turn/turn_core.h"
+
+#include <assert.h>
+#include <errno.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { CLIENTS = 4, RELAYS = 16, PACKET_MAX = 1500 };
+
+struct relay {
+    bool open;
+    struct pool_id alloc;
+};
+
+struct lab {
+    struct turn_core *core;
+    struct relay relays[RELAYS];
+    struct turn_client clients[CLIENTS];
+    char nonces[CLIENTS][STUN_NONCE_SIZE];
+    bool has_nonce[CLIENTS];
+    uint64_t now;
+    uint8_t counter;
+};
+
+static int relay_open(void *arg, struct pool_id alloc, const struct addr *want,
+                      void **ret_relay)
+{
+    struct lab *lab = arg;
+
+    (void)want;
+    for (size_t i = 0; i < RELAYS; i++) {
+        if (!lab->relays[i].open) {
+            lab->relays[i] = (struct relay){true, alloc};
+            *ret_relay = &lab->relays[i];
+            return 0;
+        }
+    }
+    return -EMFILE;
+}
+
+static void relay_close(void *arg, void *handle)
+{
+    struct relay *relay = handle;
+
+    (void)arg;
+    assert(relay->open);
+    relay->open = false;
+}
+
+static void to_client(void *arg, const struct turn_client *to,
+                      const struct turn_packet *packet)
+{
+    struct lab *lab = arg;
+    size_t i = (size_t)to->link % CLIENTS;
+    struct stun_msg msg;
+    struct span nonce;
+
+    assert(packet->bytes.len > 0);
+    if (!stun_is_message(packet->bytes.ptr[0]))
+        return;
+    assert(stun_msg_read(&msg, packet->bytes) == 0);
+    nonce = stun_msg_attr(&msg, STUN_NONCE);
+    if (nonce.len != STUN_NONCE_SIZE)
+        return;
+    memcpy(lab->nonces[i], nonce.ptr, STUN_NONCE_SIZE);
+    lab->has_nonce[i] = true;
+}
+
+static void to_peer(void *arg, void *handle, const struct addr *to,
+                    const struct turn_packet *packet)
+{
+    struct relay *relay = handle;
+
+    (void)arg;
+    (void)packet;
+    assert(relay->open);
+    /* whatever the script said, these are never reached */
+    assert(to->port != 0 && !addr_is_any(to) && !addr_is_loopback(to) &&
+           !addr_is_multicast(to) && !addr_is_link_local(to));
+}
+
+static void fake_random(void *arg, void *out, size_t len)
+{
+    struct lab *lab = arg;
+    uint8_t *p = out;
+
+    for (size_t i = 0; i < len; i++)
+        p[i] = (uint8_t)(lab->counter = (uint8_t)(lab->counter * 5 + 3));
+}
+
+static uint64_t epoch(void *arg)
+{
+    (void)arg;
+    return 1800000000;
+}
+
+static void client_says(struct lab *lab, size_t client, struct span bytes)
+{
+    struct turn_packet packet = {bytes, 0};
+
+    turn_core_on_client(lab->core, &lab->clients[client], &packet, lab->now);
+}
+
+/* A request of this method with the script's bytes as attributes. */
+static void request(struct lab *lab, size_t client, uint16_t method,
+                    struct span attrs)
+{
+    uint8_t out[PACKET_MAX + 300];
+    uint8_t tid[STUN_TID_SIZE] = {(uint8_t)lab->now, (uint8_t)client};
+    struct span user = span_str(client % 2 ? "bob" : "alice");
+    struct span realm = span_str("r");
+    struct stun_key key;
+    struct stun_writer w;
+
+    stun_write_start(&w, out, sizeof(out), STUN_REQUEST, method, tid);
+    if (method == STUN_ALLOCATE)
+        stun_write(&w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
+    wire_put(&w.wire, span_head(attrs, attrs.len & ~(size_t)3));
+    stun_write(&w, STUN_USERNAME, user);
+    stun_write(&w, STUN_REALM, realm);
+    stun_write(&w, STUN_NONCE, span_of(lab->nonces[client], STUN_NONCE_SIZE));
+    stun_key_make(STUN_ALGORITHM_MD5, user, realm, span_str("x"), &key);
+    if (lab->has_nonce[client])
+        stun_write_integrity(&w, STUN_INTEGRITY_SHA1, &key);
+    client_says(lab, client, span_of(out, (size_t)stun_write_finish(&w)));
+}
+
+static void peer_says(struct lab *lab, size_t which, struct span bytes)
+{
+    uint8_t *room = mem_alloc(TURN_HEADROOM + bytes.len + TURN_TAILROOM);
+    struct turn_datagram datagram = {.data = room + TURN_HEADROOM,
+                                     .len = bytes.len};
+    const struct relay *relay = &lab->relays[which % RELAYS];
+
+    assert(room);
+    if (bytes.len >= 6)
+        datagram.from = addr_v4((uint32_t)bytes.ptr[0] << 24 |
+                                    (uint32_t)bytes.ptr[1] << 16 |
+                                    (uint32_t)bytes.ptr[2] << 8 | bytes.ptr[3],
+                                (uint16_t)(bytes.ptr[4] << 8 | bytes.ptr[5]));
+    else
+        datagram.from = addr_v4(0x08080808, 53);
+    if (bytes.len)
+        memcpy(datagram.data, bytes.ptr, bytes.len);
+    turn_core_on_peer(lab->core, relay->alloc, &datagram, lab->now);
+    mem_free(room);
+}
+
+static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
+{
+    static const uint16_t methods[] = {
+        STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+
+    switch (op % 8) {
+    case 0:
+        client_says(lab, client, bytes);
+        break;
+    case 1:
+        peer_says(lab, client, bytes);
+        break;
+    case 2:
+        lab->now += bytes.len * 1000 * (bytes.len ? bytes.ptr[0] : 1U);
+        turn_core_on_timer(lab->core, lab->now);
+        break;
+    case 3:
+        turn_core_on_client_gone(lab->core, &lab->clients[client], lab->now);
+        break;
+    default:
+        request(lab, client, methods[op % 8 - 4], bytes);
+    }
+}
+
+static struct turn_rules *make_rules(void)
+{
+    struct turn_rules_options options = {
+        .realm = span_str("r"),
+        .users = {.users = span_str("alice:x\nbob:x")},
+        .policy = {.public_peers = true},
+        .limits = {.lifetime_default = 600,
+                   .lifetime_max = 3600,
+                   .nonce_lifetime = 600,
+                   .max_allocations = 3,
+                   .max_permissions = 5,
+                   .max_channels = 5},
+    };
+    struct turn_rules *rules = NULL;
+    char error[TURN_RULES_ERROR_SIZE];
+
+    assert(turn_rules_new(&rules, &options, error) == 0);
+    return rules;
+}
+
+static void run(struct lab *lab, const uint8_t *data, size_t size)
+{
+    struct wire_reader r = wire_reader(span_of(data, size));
+
+    while (wire_left(&r) >= 3) {
+        uint8_t op = wire_u8(&r);
+        size_t client = wire_u8(&r) % CLIENTS;
+        size_t len = wire_u8(&r);
+        struct span bytes =
+            wire_take(&r, len < wire_left(&r) ? len : wire_left(&r));
+        uint8_t *copy = mem_dup(bytes.ptr, bytes.len);
+
+        assert(copy);
+        step(lab, op, client, span_of(copy, bytes.len));
+        mem_free(copy);
+        assert(turn_core_allocations(lab->core) <= 3);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct turn_relay_addr relays[] = {{.local = addr_v4(0xCB007105, 0)},
+                                       {.local = addr_any(ADDR_V6, 0)}};
+    struct lab lab = {.now = 1000};
+    struct turn_stats stats = {0};
+    struct turn_rules *rules = make_rules();
+    struct turn_core_options options = {
+        .env = {relay_open, relay_close, to_client, to_peer, fake_random, epoch,
+                &lab},
+        .stats = &stats,
+        .rules = rules,
+        .max_allocations = 3,
+    };
+
+    assert(turn_shared_new(&options.shared, relays, 2, 50000, 50009) == 0);
+    assert(turn_core_new(&lab.core, &options) == 0);
+    for (size_t i = 0; i < CLIENTS; i++)
+        lab.clients[i] = (struct turn_client){
+            .remote = addr_v4(0xC0000201, (uint16_t)(1000 + i)),
+            .link = i,
+            .transport = (uint8_t)(i % TURN_TRANSPORT_COUNT)};
+    run(&lab, data, size);
+    turn_core_free(lab.core);
+    turn_reserve_reap(options.shared->reserve, UINT64_MAX);
+    assert(turn_ports_taken(options.shared->ports) == 0);
+    turn_shared_free(options.shared);
+    turn_rules_unref(rules);
+    assert(mem_live_blocks() == 0);
+    return 0;
+}

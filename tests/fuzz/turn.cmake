@@ -1,0 +1,2 @@
+edge_fuzz(stun_msg LINK stun)
+edge_fuzz(turn_core LINK turn_core)
