@@ -344,6 +344,13 @@ static void unwatch(struct daemon *daemon)
 
 /* ---- workers ---- */
 
+/* For what has not said itself why the start ends here. */
+static int failed(const char *what, int err)
+{
+    log_error("cannot start step=%s reason=\"%s\"", what, err_str(err));
+    return err;
+}
+
 static int on_worker_start(struct worker *worker, void *arg)
 {
     struct daemon *daemon = arg;
@@ -357,6 +364,8 @@ static int on_worker_start(struct worker *worker, void *arg)
         err =
             spec->worker_start(daemon->state, worker, slot->config,
                                stats_block(daemon->stats, index), &slot->state);
+    if (err < 0)
+        atomic_store(&daemon->hook_failed, true);
     slot->started = err >= 0;
     return err < 0 ? err : 0;
 }
@@ -384,8 +393,9 @@ static int start_workers(struct daemon *daemon)
     int err = workers_start(&workers, &config);
 
     if (err < 0) {
-        log_error("workers cannot start reason=\"%s\"", err_str(err));
-        return err;
+        return atomic_load(&daemon->hook_failed)
+                   ? err /* the hook has said why */
+                   : failed("workers", err);
     }
     atomic_store(&daemon->workers, workers);
     return 0;
@@ -473,10 +483,12 @@ static int start(struct daemon *daemon)
     int err = worker_new(&daemon->main, -1, 0);
 
     if (err < 0)
-        return err;
+        return failed("loop", err);
     daemon->began = worker_now(daemon->main);
     err = make_slots(daemon);
-    if (err == 0 && spec->start)
+    if (err < 0)
+        return failed("memory", err);
+    if (spec->start)
         err = spec->start(daemon, daemon->config, &daemon->state);
     if (err < 0)
         return err;
@@ -484,11 +496,12 @@ static int start(struct daemon *daemon)
     err = open_admin(daemon);
     if (err == 0)
         err = drop_privileges(daemon);
-    if (err == 0)
-        err = watch(daemon);
-    if (err == 0)
-        err = start_workers(daemon);
-    return err;
+    if (err < 0)
+        return err;
+    err = watch(daemon);
+    if (err < 0)
+        return failed("signals", err);
+    return start_workers(daemon);
 }
 
 /* Whatever start() has reached, in reverse. */
@@ -534,8 +547,6 @@ static int run(struct daemon *daemon)
                  EDGE_VERSION, daemon->n);
         notify_send("READY=1\nSTATUS=running");
         worker_run(daemon->main);
-    } else {
-        log_error("cannot start reason=\"%s\"", err_str(err));
     }
     stop_err = stop(daemon);
     if (err == 0)

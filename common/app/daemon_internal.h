@@ -39,6 +39,7 @@ struct daemon {
     struct config *config;
     void *state; /* what start() gave */
     bool started;
+    atomic_bool hook_failed; /* a worker_start() has logged why */
     struct worker *main;
     _Atomic(struct workers *) workers;
     struct daemon_slot *slots;
