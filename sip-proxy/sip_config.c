@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+#include "sip_config.h"
+
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "proxy/sip_flow.h"
+
+#include <stdio.h>
+
+/* Set by those who may be trusted, wrong from everybody else. */
+static const char *const strip_default[] = {
+    "P-Asserted-Identity", "P-Preferred-Identity",  "Remote-Party-ID",
+    "Diversion",           "History-Info",          "Identity",
+    "P-Charging-Vector",   "P-Access-Network-Info",
+};
+
+static const struct option_def listen_options[] = {
+    {.name = "address",
+     .type = OPT_ENDPOINT,
+     .offset = offsetof(struct sip_listen, address),
+     .flags = OPT_REQUIRED | OPT_NUMERIC,
+     .values = "ws=80|udp=5060",
+     .help = "transport, address and port"},
+    {.name = "zone",
+     .type = OPT_ENUM,
+     .offset = offsetof(struct sip_listen, zone),
+     .values = "auto|external|internal",
+     .fallback = "auto",
+     .help = "which side it is on; auto: ws external, udp internal"},
+    {.name = "advertise",
+     .type = OPT_STRING,
+     .offset = offsetof(struct sip_listen, advertise),
+     .min = 1,
+     .max = SIP_SENT_BY_MAX - 8,
+     .help = "host[:port] others reach it by, for Via and Record-Route"},
+    {.name = "group",
+     .type = OPT_STRING,
+     .offset = offsetof(struct sip_listen, group),
+     .min = 1,
+     .max = SIP_GROUP_NAME_MAX,
+     .help = "media-server group of its clients"},
+};
+
+static const struct option_table listen_table = {
+    listen_options, ARRAY_SIZE(listen_options), sizeof(struct sip_listen),
+    "address"};
+
+static const struct option_def server_options[] = {
+    {.name = "group",
+     .type = OPT_STRING,
+     .offset = offsetof(struct sip_media_server, group),
+     .min = 1,
+     .max = SIP_GROUP_NAME_MAX,
+     .flags = OPT_REQUIRED,
+     .help = "name; clients of the path /wssip-NAME get this group"},
+    {.name = "server",
+     .type = OPT_ENDPOINT,
+     .offset = offsetof(struct sip_media_server, server),
+     .flags = OPT_REQUIRED | OPT_NUMERIC,
+     .values = "udp=5060",
+     .help = "transport, address and port"},
+    {.name = "priority",
+     .type = OPT_U16,
+     .offset = offsetof(struct sip_media_server, priority),
+     .max = 255,
+     .fallback = "0",
+     .help = "lower ones are asked first"},
+    {.name = "weight",
+     .type = OPT_U16,
+     .offset = offsetof(struct sip_media_server, weight),
+     .min = 1,
+     .max = SIP_WEIGHT_MAX,
+     .fallback = "1",
+     .help = "share of the users among servers of one priority"},
+    {.name = "path",
+     .type = OPT_ENUM,
+     .offset = offsetof(struct sip_media_server, path),
+     .values = "on|off",
+     .fallback = "on",
+     .help = "on: RFC 3327 Path; off: rewrite the Contact of REGISTER"},
+    {.name = "drain",
+     .type = OPT_BOOL,
+     .offset = offsetof(struct sip_media_server, drain),
+     .fallback = "false",
+     .help = "finish its dialogs, give it nothing new"},
+};
+
+static const struct option_table server_table = {
+    server_options, ARRAY_SIZE(server_options), sizeof(struct sip_media_server),
+    "group=server"};
+
+static const struct option_def domain_options[] = {
+    {.name = "name",
+     .type = OPT_STRING,
+     .offset = offsetof(struct sip_domain_setting, name),
+     .min = 1,
+     .max = 255,
+     .flags = OPT_REQUIRED,
+     .help = "SIP domain"},
+    {.name = "group",
+     .type = OPT_STRING,
+     .offset = offsetof(struct sip_domain_setting, group),
+     .min = 1,
+     .max = SIP_GROUP_NAME_MAX,
+     .help = "media-server group, when the path does not say one"},
+};
+
+static const struct option_table domain_table = {
+    domain_options, ARRAY_SIZE(domain_options),
+    sizeof(struct sip_domain_setting), "name=group"};
+
+#define FIELD(f) .offset = offsetof(struct sip_config, f)
+
+static const struct option_def options[] = {
+    {.name = "listen",
+     .type = OPT_OBJECT,
+     FIELD(listen),
+     .flags = OPT_LIST | OPT_REQUIRED,
+     .object = &listen_table,
+     .help = "where SIP is spoken, WebSocket outside and UDP inside"},
+    {.name = "media-server",
+     .type = OPT_OBJECT,
+     FIELD(media_servers),
+     .flags = OPT_LIST | OPT_REQUIRED | OPT_RELOAD,
+     .object = &server_table,
+     .help = "a server of a group: default=udp:10.0.0.10:5060"},
+    {.name = "domain",
+     .type = OPT_OBJECT,
+     FIELD(domains),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .object = &domain_table,
+     .help = "SIP domains served; none: all"},
+    {.name = "websocket-path",
+     .type = OPT_STRING,
+     FIELD(websocket_path),
+     .min = 1,
+     .max = 200,
+     .fallback = "/wssip",
+     .flags = OPT_RELOAD,
+     .help = "path of the WebSocket; with -NAME behind, group NAME"},
+    {.name = "origin",
+     .type = OPT_STRING,
+     FIELD(origins),
+     .min = 1,
+     .max = 255,
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "web origins that may connect; none: all"},
+    {.name = "trusted-proxy",
+     .type = OPT_CIDR,
+     FIELD(trusted_proxies),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "whose X-Forwarded-For tells the client's address"},
+    {.name = "inside-source",
+     .type = OPT_CIDR,
+     FIELD(inside_sources),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "more addresses that may send on internal listeners"},
+    {.name = "strip-header",
+     .type = OPT_STRING,
+     FIELD(strip_headers),
+     .min = 1,
+     .max = 64,
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "header fields removed from outside; not set: identity and "
+             "diversion headers; \"none\": none"},
+    {.name = "token-key-file",
+     .type = OPT_SECRET_FILE,
+     FIELD(token_key),
+     .min = 16,
+     .max = 4096,
+     .flags = OPT_RELOAD,
+     .help = "key that signs flow tokens; not set: random at each start"},
+    {.name = "token-key-previous-file",
+     .type = OPT_SECRET_FILE,
+     FIELD(token_key_previous),
+     .min = 16,
+     .max = 4096,
+     .flags = OPT_RELOAD,
+     .help = "key that is still accepted"},
+    {.name = "node",
+     .type = OPT_U16,
+     FIELD(node),
+     .fallback = "0",
+     .help = "number of this edge among those that share a key"},
+    {.name = "max-connections",
+     .type = OPT_U32,
+     FIELD(max_connections),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "20000",
+     .help = "WebSocket connections and datagram clients at a time"},
+    {.name = "max-transactions",
+     .type = OPT_U32,
+     FIELD(max_transactions),
+     .min = 16,
+     .max = 10000000,
+     .fallback = "100000",
+     .help = "SIP transactions at a time"},
+    {.name = "transaction-memory",
+     .type = OPT_SIZE,
+     FIELD(transaction_memory),
+     .min = 1 << 20,
+     .fallback = "256m",
+     .help = "messages kept for retransmission, all together"},
+    {.name = "max-message",
+     .type = OPT_SIZE,
+     FIELD(max_message),
+     .min = 1024,
+     .max = SIP_MESSAGE_MAX,
+     .fallback = "65535",
+     .help = "longest SIP message"},
+    {.name = "max-forwards",
+     .type = OPT_U32,
+     FIELD(max_forwards),
+     .min = 1,
+     .max = 255,
+     .fallback = "70",
+     .flags = OPT_RELOAD,
+     .help = "cap of Max-Forwards in what is forwarded"},
+    {.name = "datagram-size",
+     .type = OPT_SIZE,
+     FIELD(datagram_size),
+     .min = 500,
+     .max = SIP_MESSAGE_MAX,
+     .fallback = "1300",
+     .flags = OPT_RELOAD,
+     .help = "longer datagrams are counted: they need fragments"},
+    {.name = "ping-interval",
+     .type = OPT_DURATION,
+     FIELD(ping_interval),
+     .min = 1000,
+     .max = 3600000,
+     .fallback = "25s",
+     .flags = OPT_RELOAD,
+     .help = "silence after which a WebSocket ping is sent, with jitter"},
+    {.name = "idle-timeout",
+     .type = OPT_DURATION,
+     FIELD(idle_timeout),
+     .min = 2000,
+     .max = 86400000,
+     .fallback = "80s",
+     .flags = OPT_RELOAD,
+     .help = "silence, pings unanswered, after which it is closed"},
+    {.name = "handshake-timeout",
+     .type = OPT_DURATION,
+     FIELD(handshake_timeout),
+     .min = 100,
+     .max = 120000,
+     .fallback = "10s",
+     .flags = OPT_RELOAD,
+     .help = "for the HTTP upgrade to be complete"},
+    {.name = "udp-flow-timeout",
+     .type = OPT_DURATION,
+     FIELD(udp_flow_timeout),
+     .min = 10000,
+     .max = 86400000,
+     .fallback = "5m",
+     .flags = OPT_RELOAD,
+     .help = "silence after which an external UDP client is forgotten"},
+    {.name = "timer-c",
+     .type = OPT_DURATION,
+     FIELD(timer_c),
+     .min = 1000,
+     .max = 3600000,
+     .fallback = "185s",
+     .flags = OPT_RELOAD,
+     .help = "an INVITE that rings longer is cancelled (RFC 3261 16.8)"},
+    {.name = "server-timeout",
+     .type = OPT_DURATION,
+     FIELD(server_timeout),
+     .min = 100,
+     .max = 32000,
+     .fallback = "3s",
+     .flags = OPT_RELOAD,
+     .help = "silence of a media server after which the next is asked"},
+    {.name = "probe-interval",
+     .type = OPT_DURATION,
+     FIELD(probe_interval),
+     .max = 3600000,
+     .fallback = "10s",
+     .flags = OPT_RELOAD,
+     .help = "between OPTIONS to each media server; 0: none are sent"},
+    {.name = "probe-timeout",
+     .type = OPT_DURATION,
+     FIELD(probe_timeout),
+     .min = 100,
+     .max = 32000,
+     .fallback = "2s",
+     .flags = OPT_RELOAD,
+     .help = "for an answer to it"},
+    {.name = "down-after",
+     .type = OPT_U32,
+     FIELD(down_after),
+     .min = 1,
+     .max = 100,
+     .fallback = "2",
+     .flags = OPT_RELOAD,
+     .help = "failures in a row that make a media server count as down"},
+    {.name = "up-after",
+     .type = OPT_U32,
+     FIELD(up_after),
+     .min = 1,
+     .max = 100,
+     .fallback = "1",
+     .flags = OPT_RELOAD,
+     .help = "answers in a row that make it count as up again"},
+};
+
+enum sip_transport sip_config_transport(const struct endpoint *endpoint)
+{
+    return sip_transport_parse(span_str(endpoint->scheme));
+}
+
+static enum sip_zone zone_of(const struct sip_listen *listen)
+{
+    if (listen->zone == SIP_ZONE_AUTO)
+        return sip_config_transport(&listen->address) == SIP_UDP ? SIP_INSIDE
+                                                                 : SIP_OUTSIDE;
+    return listen->zone == SIP_ZONE_EXTERNAL ? SIP_OUTSIDE : SIP_INSIDE;
+}
+
+static void check_listen(struct config_build *build,
+                         const struct sip_config *cfg)
+{
+    bool has_outside = false;
+
+    if (cfg->listen.n > SIP_LOCALS_MAX)
+        config_error(build, "listen", "at most %d", SIP_LOCALS_MAX);
+    for (size_t i = 0; i < cfg->listen.n; i++) {
+        const struct sip_listen *l = &cfg->listen.items[i];
+        bool is_udp = sip_config_transport(&l->address) == SIP_UDP;
+        struct sip_host host;
+        char key[32];
+
+        (void)snprintf(key, sizeof(key), "listen[%zu]", i);
+        has_outside = has_outside || zone_of(l) == SIP_OUTSIDE;
+        if (!is_udp && zone_of(l) == SIP_INSIDE)
+            config_error(build, key, "a WebSocket is always external");
+        if (!l->advertise && addr_is_any(&l->address.addr))
+            config_error(build, key,
+                         "\"advertise\" must say how others reach \"%s\"",
+                         l->address.host);
+        if (l->advertise && sip_host_parse(span_str(l->advertise), &host) < 0)
+            config_error(build, key, "advertise \"%s\" is not host[:port]",
+                         l->advertise);
+    }
+    if (cfg->listen.n && !has_outside)
+        config_error(build, "listen",
+                     "none is external: clients need a ws: listener");
+}
+
+static bool has_inside_udp(const struct sip_config *cfg,
+                           enum addr_family family)
+{
+    for (size_t i = 0; i < cfg->listen.n; i++) {
+        const struct sip_listen *l = &cfg->listen.items[i];
+
+        if (zone_of(l) == SIP_INSIDE && l->address.addr.family == family)
+            return true;
+    }
+    return false;
+}
+
+static bool has_group(const struct sip_config *cfg, const char *name)
+{
+    for (size_t i = 0; i < cfg->media_servers.n; i++) {
+        if (span_is_nocase(span_str(name), cfg->media_servers.items[i].group))
+            return true;
+    }
+    return false;
+}
+
+/* Tokens name servers by a short tag: two must not have the same. */
+static void check_tags(struct config_build *build,
+                       const struct sip_core_config *core)
+{
+    for (size_t i = 0; i < core->dispatch.count; i++) {
+        const char *a = core->dispatch.servers[i].text;
+
+        for (size_t k = 0; k < i; k++) {
+            const char *b = core->dispatch.servers[k].text;
+
+            if (strcmp(a, b) != 0 &&
+                sip_server_tag(span_str(a)) == sip_server_tag(span_str(b)))
+                config_error(build, "media-server",
+                             "%s and %s cannot be told apart in tokens; "
+                             "change a port",
+                             a, b);
+        }
+    }
+}
+
+static void check_servers(struct config_build *build, struct sip_config *cfg)
+{
+    struct sip_core_config *core;
+
+    if (cfg->media_servers.n > SIP_SERVERS_MAX) {
+        config_error(build, "media-server", "at most %d", SIP_SERVERS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < cfg->media_servers.n; i++) {
+        const struct sip_media_server *s = &cfg->media_servers.items[i];
+        char key[40];
+
+        (void)snprintf(key, sizeof(key), "media-server[%zu]", i);
+        if (!has_inside_udp(cfg, s->server.addr.family))
+            config_error(build, key,
+                         "no internal udp listener of the same address family");
+    }
+    core = config_alloc(build, sizeof(*core));
+    if (!core)
+        return;
+    sip_config_core(cfg, 1, core);
+    check_tags(build, core);
+}
+
+static void check_groups(struct config_build *build,
+                         const struct sip_config *cfg)
+{
+    for (size_t i = 0; i < cfg->domains.n; i++) {
+        const struct sip_domain_setting *d = &cfg->domains.items[i];
+
+        if (d->group && !has_group(cfg, d->group))
+            config_error(build, "domain", "%s: no media-server of group \"%s\"",
+                         d->name, d->group);
+    }
+    for (size_t i = 0; i < cfg->listen.n; i++) {
+        const struct sip_listen *l = &cfg->listen.items[i];
+
+        if (l->group && !has_group(cfg, l->group))
+            config_error(build, "listen", "no media-server of group \"%s\"",
+                         l->group);
+    }
+}
+
+static void check(struct config_build *build, void *values)
+{
+    struct sip_config *cfg = values;
+
+    check_listen(build, cfg);
+    check_servers(build, cfg);
+    check_groups(build, cfg);
+    if (cfg->domains.n > SIP_DOMAINS_MAX)
+        config_error(build, "domain", "at most %d", SIP_DOMAINS_MAX);
+    if (cfg->inside_sources.n > SIP_INSIDE_MAX)
+        config_error(build, "inside-source", "at most %d", SIP_INSIDE_MAX);
+    if (cfg->strip_headers.n > SIP_STRIP_MAX)
+        config_error(build, "strip-header", "at most %d", SIP_STRIP_MAX);
+    if (cfg->websocket_path && cfg->websocket_path[0] != '/')
+        config_error(build, "websocket-path", "must begin with /");
+    if (cfg->idle_timeout <= cfg->ping_interval)
+        config_error(build, "idle-timeout", "must be above ping-interval");
+    if (cfg->token_key_previous.path && !cfg->token_key.path)
+        config_error(build, "token-key-previous-file",
+                     "needs token-key-file too");
+}
+
+const struct config_spec sip_config_spec = {
+    .program = "sip-proxy",
+    .summary = "SIP edge proxy: WebSocket clients outside, media servers "
+               "inside",
+    .table = {options, ARRAY_SIZE(options), sizeof(struct sip_config), NULL},
+    .check = check,
+};
+
+static uint32_t tag_of(const char *group)
+{
+    return group ? sip_name_tag(span_str(group)) : 0;
+}
+
+static void fill_servers(const struct sip_config *cfg,
+                         struct sip_dispatch_conf *d)
+{
+    for (size_t i = 0; i < cfg->media_servers.n && i < SIP_SERVERS_MAX; i++) {
+        const struct sip_media_server *from = &cfg->media_servers.items[i];
+        struct sip_server_conf *s = &d->servers[d->count++];
+        char text[ADDR_TEXT_SIZE];
+
+        (void)snprintf(s->group, sizeof(s->group), "%s", from->group);
+        s->target.transport = sip_config_transport(&from->server);
+        s->target.remote = from->server.addr;
+        (void)snprintf(s->text, sizeof(s->text), "%s:%s", from->server.scheme,
+                       addr_str(&from->server.addr, text));
+        s->priority = (uint8_t)from->priority;
+        s->weight = (uint8_t)from->weight;
+        s->path = (enum sip_path_mode)from->path;
+        s->drain = from->drain;
+    }
+    d->probe_interval_ms = (uint32_t)cfg->probe_interval;
+    d->down_after = cfg->down_after;
+    d->up_after = cfg->up_after;
+}
+
+static void fill_lists(const struct sip_config *cfg,
+                       struct sip_core_config *core)
+{
+    bool none = cfg->strip_headers.n == 1 &&
+                strcmp(cfg->strip_headers.items[0], "none") == 0;
+
+    for (size_t i = 0; i < cfg->domains.n && i < SIP_DOMAINS_MAX; i++)
+        core->domains[core->n_domains++] = (struct sip_domain){
+            cfg->domains.items[i].name, tag_of(cfg->domains.items[i].group)};
+    for (size_t i = 0; i < cfg->inside_sources.n && i < SIP_INSIDE_MAX; i++)
+        core->inside[core->n_inside++] = cfg->inside_sources.items[i];
+    for (size_t i = 0; !none && i < cfg->strip_headers.n && i < SIP_STRIP_MAX;
+         i++)
+        core->strip[core->n_strip++] = cfg->strip_headers.items[i];
+    for (size_t i = 0;
+         cfg->strip_headers.n == 0 && i < ARRAY_SIZE(strip_default); i++)
+        core->strip[core->n_strip++] = strip_default[i];
+}
+
+/* Any text or bytes of at least 16 become a key of the right size. */
+static void key_from(const struct option_secret *secret,
+                     struct sip_token_key *key)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    const struct span parts[] = {span_str("sip token key file"), secret->value};
+
+    _Static_assert((int)SIP_TOKEN_KEY == (int)CRYPTO_SHA256_SIZE,
+                   "a digest is a key");
+    crypto_sha256(parts, ARRAY_SIZE(parts), digest);
+    sip_token_key_init(key, digest);
+    mem_wipe(digest, sizeof(digest));
+}
+
+static void fill_keys(const struct sip_config *cfg, struct sip_token_keys *keys)
+{
+    if (cfg->token_key.path)
+        key_from(&cfg->token_key, &keys->key[keys->count++]);
+    if (cfg->token_key_previous.path)
+        key_from(&cfg->token_key_previous, &keys->key[keys->count++]);
+}
+
+static uint32_t default_group(const struct sip_config *cfg)
+{
+    if (cfg->media_servers.n == 0 || has_group(cfg, "default"))
+        return tag_of("default");
+    return tag_of(cfg->media_servers.items[0].group);
+}
+
+static uint32_t share(uint64_t total, unsigned workers)
+{
+    uint64_t part = (total + workers - 1) / workers;
+
+    /* The kernel does not spread connections evenly. */
+    return (uint32_t)(workers > 1 ? part + part / 4 + 16 : part);
+}
+
+void sip_config_core(const struct sip_config *cfg, unsigned workers,
+                     struct sip_core_config *ret_core)
+{
+    struct sip_core_config *core = ret_core;
+
+    memset(core, 0, sizeof(*core));
+    fill_servers(cfg, &core->dispatch);
+    fill_lists(cfg, core);
+    fill_keys(cfg, &core->keys);
+    core->txn = sip_txn_config_default;
+    core->txn.max = share(cfg->max_transactions, workers);
+    core->txn.max_bytes = cfg->transaction_memory / workers;
+    core->limits = sip_limits_default;
+    core->limits.message = cfg->max_message;
+    core->node = cfg->node;
+    core->default_group = default_group(cfg);
+    core->max_flows = share(cfg->max_connections, workers);
+    core->max_forwards = cfg->max_forwards;
+    core->timer_c_ms = (uint32_t)cfg->timer_c;
+    core->server_timeout_ms = (uint32_t)cfg->server_timeout;
+    core->probe_timeout_ms = (uint32_t)cfg->probe_timeout;
+    core->udp_flow_ms = (uint32_t)cfg->udp_flow_timeout;
+    core->datagram_size = (uint32_t)cfg->datagram_size;
+}
+
+void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
+                      struct sip_local *ret_local)
+{
+    struct sip_host host;
+    char text[ADDR_TEXT_SIZE];
+
+    *ret_local = (struct sip_local){
+        .transport = sip_config_transport(&listen->address),
+        .zone = zone_of(listen),
+        .addr = *bound,
+        .group = tag_of(listen->group),
+    };
+    if (!listen->advertise)
+        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",
+                       addr_str(bound, text));
+    else if (sip_host_parse(span_str(listen->advertise), &host) == 0 &&
+             host.port == 0)
+        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s:%u",
+                       listen->advertise, (unsigned)bound->port);
+    else
+        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",
+                       listen->advertise);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* sip_config.h - the settings of sip-proxy, and what the core is given of
+ * them.
+ */
+#ifndef SIP_CONFIG_H
+#define SIP_CONFIG_H
+
+#include "app/config.h"
+#include "proxy/sip_core.h"
+
+enum sip_zone_setting {
+    SIP_ZONE_AUTO, /* WebSocket outside, datagrams inside */
+    SIP_ZONE_EXTERNAL,
+    SIP_ZONE_INTERNAL,
+};
+
+struct sip_listen {
+    struct endpoint address;
+    int zone;              /* enum sip_zone_setting */
+    const char *advertise; /* "host[:port]", NULL: the address itself */
+    const char *group;     /* of its clients, NULL: by path or domain */
+};
+
+struct sip_media_server {
+    const char *group;
+    struct endpoint server;
+    uint16_t priority;
+    uint16_t weight;
+    int path; /* enum sip_path_mode */
+    bool drain;
+};
+
+struct sip_domain_setting {
+    const char *name;
+    const char *group; /* NULL: any */
+};
+
+struct sip_config {
+    struct config_common common;
+    CONFIG_LIST(struct sip_listen) listen;
+    CONFIG_LIST(struct sip_media_server) media_servers;
+    CONFIG_LIST(struct sip_domain_setting) domains;
+    struct string_list origins;
+    struct string_list strip_headers;
+    struct cidr_list trusted_proxies;
+    struct cidr_list inside_sources;
+    const char *websocket_path;
+    struct option_secret token_key;
+    struct option_secret token_key_previous;
+    uint16_t node;
+    uint32_t max_connections;
+    uint32_t max_transactions;
+    uint64_t transaction_memory;
+    uint64_t max_message;
+    uint32_t max_forwards;
+    uint64_t datagram_size;
+    uint64_t ping_interval;
+    uint64_t idle_timeout;
+    uint64_t handshake_timeout;
+    uint64_t udp_flow_timeout;
+    uint64_t timer_c;
+    uint64_t server_timeout;
+    uint64_t probe_interval;
+    uint64_t probe_timeout;
+    uint32_t down_after;
+    uint32_t up_after;
+};
+
+extern const struct config_spec sip_config_spec;
+
+/* Everything of the core's configuration but `locals` and, when no key file
+ * is set, `keys`. `workers` share the limits. Strings are borrowed. */
+void sip_config_core(const struct sip_config *cfg, unsigned workers,
+                     struct sip_core_config *ret_core);
+
+/* One of our addresses as the core knows it; `bound` is with the real port. */
+void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
+                      struct sip_local *ret_local);
+
+/* The transport of a `listen` or `media-server` endpoint. */
+enum sip_transport sip_config_transport(const struct endpoint *endpoint);
+
+#endif /* SIP_CONFIG_H */

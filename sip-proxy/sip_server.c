@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "sip_server.h"
+
+#include "app/json.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "proxy/sip_flow.h"
+#include "sip_worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define LOG_COMPONENT "sip"
+#include "base/log.h"
+
+enum { SPARE_FILES = 256 };
+
+void sip_shared_core_config(const struct sip_shared *shared,
+                            const struct sip_config *cfg,
+                            struct sip_core_config *ret_core)
+{
+    sip_config_core(cfg, shared->workers, ret_core);
+    memcpy(ret_core->locals, shared->locals, sizeof(ret_core->locals));
+    ret_core->n_locals = shared->n_locals;
+    if (ret_core->keys.count == 0) {
+        ret_core->keys.key[0] = shared->random_key;
+        ret_core->keys.count = 1;
+    }
+}
+
+void sip_shared_set_down(struct sip_shared *shared, uint16_t tag, bool down)
+{
+    atomic_store_explicit(&shared->down[tag], down, memory_order_relaxed);
+}
+
+static bool is_down(const struct sip_shared *shared,
+                    const struct sip_media_server *server)
+{
+    char text[ADDR_TEXT_SIZE + 8];
+    char address[ADDR_TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text), "%s:%s", server->server.scheme,
+                   addr_str(&server->server.addr, address));
+    return atomic_load_explicit(&shared->down[sip_server_tag(span_str(text))],
+                                memory_order_relaxed);
+}
+
+/* --- life --- */
+
+static void stop(void *state)
+{
+    struct sip_shared *shared = state;
+
+    for (size_t i = 0; i < shared->n_locals; i++)
+        bind_group_close(shared->binds[i]);
+    conn_limit_unref(shared->limit);
+    mem_wipe(&shared->random_key, sizeof(shared->random_key));
+    mem_free(shared);
+}
+
+static int bind_all(struct sip_shared *shared, const struct sip_config *cfg)
+{
+    char error[BIND_ERROR_SIZE];
+
+    for (size_t i = 0; i < cfg->listen.n; i++) {
+        const struct sip_listen *l = &cfg->listen.items[i];
+        const struct bind_options options = {
+            .kind = sip_config_transport(&l->address) == SIP_UDP ? BIND_UDP
+                                                                 : BIND_TCP,
+            .addr = l->address.addr,
+            .count = shared->workers,
+        };
+        char text[ADDR_TEXT_SIZE];
+        int err = bind_group_open(&shared->binds[i], &options, error);
+
+        if (err < 0) {
+            log_error("%s", error);
+            return err;
+        }
+        shared->n_locals++;
+        sip_config_local(l, bind_group_addr(shared->binds[i]),
+                         &shared->locals[i]);
+        log_info("listening on=%s:%s zone=%s as=%s", l->address.scheme,
+                 addr_str(&shared->locals[i].addr, text),
+                 shared->locals[i].zone == SIP_OUTSIDE ? "external"
+                                                       : "internal",
+                 shared->locals[i].sent_by);
+    }
+    return 0;
+}
+
+static int start(struct daemon *daemon, const struct config *config,
+                 void **ret_state)
+{
+    const struct sip_config *cfg = config_values(config);
+    struct sip_shared *shared = mem_zalloc(sizeof(*shared));
+    uint8_t secret[SIP_TOKEN_KEY];
+    int err;
+
+    if (!shared)
+        return -ENOMEM;
+    shared->daemon = daemon;
+    shared->workers = daemon_workers(daemon);
+    crypto_random(&shared->epoch, sizeof(shared->epoch));
+    crypto_random(secret, sizeof(secret));
+    sip_token_key_init(&shared->random_key, secret);
+    mem_wipe(secret, sizeof(secret));
+    if (!cfg->token_key.path)
+        log_info("no token-key-file: flow tokens are good until restart");
+    err = conn_limit_new(&shared->limit, cfg->max_connections, 0);
+    if (err == 0 && shared->workers > UINT8_MAX)
+        err = -EINVAL;
+    if (err == 0)
+        err = bind_all(shared, cfg);
+    if (err < 0) {
+        stop(shared);
+        return err;
+    }
+    *ret_state = shared;
+    return 0;
+}
+
+static uint64_t max_files(const void *values)
+{
+    const struct sip_config *cfg = values;
+
+    return cfg->max_connections + SPARE_FILES;
+}
+
+/* --- looking inside --- */
+
+static void write_server(const struct sip_shared *shared,
+                         const struct sip_media_server *s, struct buf *json)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    json_open(json, '{');
+    json_key(json, "group");
+    json_str(json, s->group);
+    json_key(json, "transport");
+    json_str(json, s->server.scheme);
+    json_key(json, "address");
+    json_str(json, addr_str(&s->server.addr, text));
+    json_key(json, "priority");
+    json_u64(json, s->priority);
+    json_key(json, "weight");
+    json_u64(json, s->weight);
+    json_key(json, "path");
+    json_bool(json, s->path == SIP_PATH_ON);
+    json_key(json, "drain");
+    json_bool(json, s->drain);
+    json_key(json, "up");
+    json_bool(json, !is_down(shared, s));
+    json_close(json, '}');
+}
+
+static void status(void *state, struct buf *json)
+{
+    const struct sip_shared *shared = state;
+    const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
+
+    json_key(json, "listeners");
+    json_open(json, '[');
+    for (size_t i = 0; i < shared->n_locals; i++) {
+        char text[ADDR_TEXT_SIZE];
+
+        json_open(json, '{');
+        json_key(json, "transport");
+        json_str(json, sip_transport_param(shared->locals[i].transport));
+        json_key(json, "address");
+        json_str(json, addr_str(&shared->locals[i].addr, text));
+        json_key(json, "zone");
+        json_str(json, shared->locals[i].zone == SIP_OUTSIDE ? "external"
+                                                             : "internal");
+        json_key(json, "advertise");
+        json_str(json, shared->locals[i].sent_by);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    json_key(json, "media_servers");
+    json_open(json, '[');
+    for (size_t i = 0; i < cfg->media_servers.n; i++)
+        write_server(shared, &cfg->media_servers.items[i], json);
+    json_close(json, ']');
+}
+
+/* Ready while some media server is up. */
+static bool ready(void *state, struct buf *reasons)
+{
+    const struct sip_shared *shared = state;
+    const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
+
+    for (size_t i = 0; i < cfg->media_servers.n; i++) {
+        if (!is_down(shared, &cfg->media_servers.items[i]))
+            return true;
+    }
+    buf_put_str(reasons, "no media server is up\n");
+    return false;
+}
+
+static const struct stats_def stats_defs[] = {SIP_STATS(
+    STATS_DEF) SIP_REFUSAL_MAP(SIP_REFUSAL_DEF) SIP_SHELL_STATS(STATS_DEF)};
+
+_Static_assert(sizeof(struct sip_worker_stats) ==
+                   ARRAY_SIZE(stats_defs) * sizeof(uint64_t),
+               "the definitions are in the order of the struct");
+
+/* What a drain waits for: requests and calls being set up. */
+static const char *const sessions[] = {
+    "transactions_invite_client", "transactions_client",
+    "transactions_invite_server", "transactions_server", NULL};
+
+const struct daemon_spec sip_daemon_spec = {
+    .stats = {stats_defs, ARRAY_SIZE(stats_defs)},
+    .sessions = sessions,
+    .max_files = max_files,
+    .start = start,
+    .stop = stop,
+    .worker_start = sip_worker_start,
+    .worker_reload = sip_worker_reload,
+    .worker_drain = sip_worker_drain,
+    .worker_stop = sip_worker_stop,
+    .worker_free = sip_worker_free,
+    .status = status,
+    .ready = ready,
+};

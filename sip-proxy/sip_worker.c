@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include "sip_worker.h"
+
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "sip_ws.h"
+#include "ws/ws_frame.h"
+
+#include <errno.h>
+
+#define LOG_COMPONENT "sip"
+#include "base/log.h"
+
+enum {
+    UDP_SLOTS = 128, /* of 64 KiB each, touched only when used */
+    UDP_BUFFER = 4 * 1024 * 1024,
+    WS_QUEUE = 256 * 1024,
+    BACKLOG = 1024,
+};
+
+/* --- mail between workers --- */
+
+struct mail_message {
+    struct sip_shared *shared;
+    struct sip_target from;
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct mail_state {
+    struct sip_shared *shared;
+    uint16_t tag;
+    bool up;
+};
+
+static struct sip_worker *self(struct sip_shared *shared, struct worker *worker)
+{
+    return shared->worker[worker_index(worker)];
+}
+
+static void on_mail_message(struct worker *worker, void *arg)
+{
+    struct mail_message *mail = arg;
+    struct sip_worker *w = self(mail->shared, worker);
+
+    if (w && w->core) {
+        sip_core_on_message(w->core, &mail->from,
+                            span_of(mail->bytes, mail->len),
+                            worker_now(worker));
+        sip_worker_touch(w);
+    }
+    mem_free(mail);
+}
+
+static void on_mail_state(struct worker *worker, void *arg)
+{
+    struct mail_state *mail = arg;
+    struct sip_worker *w = self(mail->shared, worker);
+
+    if (w && w->core) {
+        sip_core_on_server_state(w->core, mail->tag, mail->up,
+                                 worker_now(worker));
+        sip_worker_touch(w);
+    }
+    mem_free(mail);
+}
+
+/* --- what the core asks for --- */
+
+static int on_send(void *arg, const struct sip_target *to, void *conn,
+                   struct span message)
+{
+    struct sip_worker *w = arg;
+    struct udp_dest dest = {.to = to->remote};
+    int err;
+
+    if (conn)
+        return sip_ws_send(conn, message);
+    if (to->listener >= SIP_LOCALS_MAX || !w->udps[to->listener].udp)
+        return ERR_CLOSED;
+    if (!addr_is_any(&to->local))
+        dest.from = to->local;
+    err = udp_send(w->udps[to->listener].udp, &dest, message);
+    if (err < 0)
+        SIP_SHELL_COUNT(w, udp_refused);
+    else
+        SIP_SHELL_COUNT(w, udp_out);
+    return err;
+}
+
+static void on_close(void *arg, void *conn, enum sip_close_why why)
+{
+    struct sip_worker *w = arg;
+
+    (void)why; /* there is one reason only */
+    SIP_SHELL_COUNT(w, ws_garbage);
+    sip_ws_close(conn, WS_CLOSE_POLICY, "not SIP");
+}
+
+static int on_hand_over(void *arg, unsigned to, const struct sip_target *from,
+                        struct span message)
+{
+    struct sip_worker *w = arg;
+    struct worker *other = daemon_worker(w->shared->daemon, to);
+    struct mail_message *mail;
+    int err;
+
+    if (!other)
+        return ERR_STATE;
+    mail = mem_alloc(sizeof(*mail) + message.len);
+    if (!mail)
+        return -ENOMEM;
+    mail->shared = w->shared;
+    mail->from = *from;
+    mail->len = message.len;
+    memcpy(mail->bytes, message.ptr, message.len);
+    err = worker_post(other, on_mail_message, mail);
+    if (err < 0)
+        mem_free(mail);
+    return err;
+}
+
+static void tell(struct sip_worker *w, unsigned to, uint16_t tag, bool up)
+{
+    struct worker *other = daemon_worker(w->shared->daemon, to);
+    struct mail_state *mail = other ? mem_alloc(sizeof(*mail)) : NULL;
+
+    if (!mail)
+        return; /* that worker will find out by itself */
+    *mail = (struct mail_state){w->shared, tag, up};
+    if (worker_post(other, on_mail_state, mail) < 0)
+        mem_free(mail);
+}
+
+static void on_server_state(void *arg, const struct sip_server *server)
+{
+    struct sip_worker *w = arg;
+
+    sip_shared_set_down(w->shared, server->tag, !server->up);
+    for (unsigned i = 0; i < w->shared->workers; i++) {
+        if ((int)i != worker_index(w->worker))
+            tell(w, i, server->tag, server->up);
+    }
+}
+
+static void on_random(void *arg, void *out, size_t len)
+{
+    (void)arg;
+    crypto_random(out, len);
+}
+
+/* --- what the core is told --- */
+
+static void on_core_alarm(struct alarm *alarm, uint64_t now)
+{
+    struct sip_worker *w = CONTAINER_OF(alarm, struct sip_worker, alarm);
+
+    sip_core_on_timer(w->core, now);
+    sip_worker_touch(w);
+}
+
+static void on_turn_end(struct worker_task *task)
+{
+    struct sip_worker *w = CONTAINER_OF(task, struct sip_worker, task);
+
+    alarm_set(&w->alarm, sip_core_next_deadline(w->core));
+}
+
+void sip_worker_touch(struct sip_worker *w)
+{
+    worker_defer(w->worker, &w->task);
+}
+
+static void on_packets(struct udp *udp, struct udp_packet *packets, size_t n,
+                       void *arg)
+{
+    const struct sip_udp *u = arg;
+    struct sip_worker *w = u->owner;
+
+    (void)udp;
+    for (size_t i = 0; i < n; i++) {
+        const struct sip_target from = {
+            .transport = SIP_UDP,
+            .remote = packets[i].from,
+            .local = packets[i].to,
+            .worker = (uint32_t)worker_index(w->worker),
+            .listener = u->listener,
+        };
+
+        SIP_SHELL_COUNT(w, udp_in);
+        sip_core_on_message(w->core, &from,
+                            span_of(packets[i].data, packets[i].len),
+                            packets[i].now);
+    }
+    sip_worker_touch(w);
+}
+
+static void on_accept(struct listener *listener, struct stream *stream,
+                      void *arg)
+{
+    const struct sip_accept *a = arg;
+
+    (void)listener;
+    sip_ws_accept(a->owner, stream, a->listener);
+}
+
+/* --- life --- */
+
+static int open_udp(struct sip_worker *w, uint32_t index)
+{
+    struct sip_udp *u = &w->udps[index];
+    const struct udp_options options = {
+        .group = w->shared->binds[index],
+        .recv_buffer = UDP_BUFFER,
+        .send_buffer = UDP_BUFFER,
+        .fragment = UDP_FRAGMENT_ALLOW, /* WebRTC offers are above any MTU */
+        .on_packets = on_packets,
+        .arg = u,
+    };
+
+    *u = (struct sip_udp){.owner = w, .listener = index};
+    return udp_open(&u->udp, w->ring, &options);
+}
+
+static int open_listener(struct sip_worker *w, uint32_t index)
+{
+    struct sip_accept *a = &w->accepts[index];
+    const struct listener_options options = {
+        .group = w->shared->binds[index],
+        .mode = LISTENER_PLAIN,
+        .limit = w->shared->limit,
+        .stream = {.max_queued = WS_QUEUE, .keepalive_s = 60},
+        .on_accept = on_accept,
+        .arg = a,
+    };
+
+    *a = (struct sip_accept){.owner = w, .listener = index};
+    return listener_open(&a->listening, w->worker, &options);
+}
+
+static int open_sockets(struct sip_worker *w)
+{
+    const struct udp_ring_config ring = {.slots = UDP_SLOTS,
+                                         .slot_size = SIP_MESSAGE_MAX};
+    int err = udp_ring_new(&w->ring, w->worker, &ring);
+
+    for (uint32_t i = 0; err == 0 && i < w->shared->n_locals; i++)
+        err = w->shared->locals[i].transport == SIP_UDP ? open_udp(w, i)
+                                                        : open_listener(w, i);
+    return err;
+}
+
+static int make_core(struct sip_worker *w)
+{
+    const struct sip_place place = {.worker = (uint8_t)worker_index(w->worker),
+                                    .workers = (uint8_t)w->shared->workers,
+                                    .epoch = w->shared->epoch};
+    const struct sip_env env = {.send = on_send,
+                                .close = on_close,
+                                .hand_over = on_hand_over,
+                                .server_state = on_server_state,
+                                .random = on_random,
+                                .arg = w};
+
+    sip_shared_core_config(w->shared, sip_worker_config(w), &w->settings[0]);
+    return sip_core_new(&w->core, &w->settings[0], &place, &env,
+                        &w->stats->core, worker_now(w->worker));
+}
+
+static void close_listeners(struct sip_worker *w)
+{
+    for (size_t i = 0; i < SIP_LOCALS_MAX; i++) {
+        listener_close(w->accepts[i].listening);
+        w->accepts[i].listening = NULL;
+    }
+}
+
+static void close_sockets(struct sip_worker *w)
+{
+    close_listeners(w);
+    for (size_t i = 0; i < SIP_LOCALS_MAX; i++) {
+        udp_close(w->udps[i].udp);
+        w->udps[i].udp = NULL;
+    }
+    udp_ring_close(w->ring);
+    w->ring = NULL;
+}
+
+int sip_worker_start(void *state, struct worker *worker,
+                     const struct config *config, void *stats,
+                     void **ret_worker_state)
+{
+    struct sip_shared *shared = state;
+    struct sip_worker *w = mem_zalloc(sizeof(*w));
+    int err = -ENOMEM;
+
+    if (!w)
+        goto out;
+    w->shared = shared;
+    w->worker = worker;
+    w->stats = stats;
+    w->config = config_ref((struct config *)(uintptr_t)config);
+    list_init(&w->conns);
+    alarm_init(&w->alarm, worker, on_core_alarm);
+    worker_task_init(&w->task, on_turn_end);
+    err = make_core(w);
+    if (err == 0)
+        err = open_sockets(w);
+    if (err < 0) {
+        close_sockets(w);
+        sip_worker_free(w);
+        goto out;
+    }
+    shared->worker[worker_index(worker)] = w;
+    sip_worker_touch(w);
+    *ret_worker_state = w;
+    return 0;
+
+out:
+    log_error("worker cannot start error=\"%s\"", err_str(err));
+    return err;
+}
+
+void sip_worker_reload(void *worker_state, const struct config *config)
+{
+    struct sip_worker *w = worker_state;
+    struct config *old = w->config;
+    struct sip_core_config *next = &w->settings[1 - w->in_use];
+
+    w->config = config_ref((struct config *)(uintptr_t)config);
+    sip_shared_core_config(w->shared, sip_worker_config(w), next);
+    sip_core_reload(w->core, next, worker_now(w->worker));
+    w->in_use = 1 - w->in_use;
+    config_unref(old); /* after the core has let go of its strings */
+    sip_worker_touch(w);
+}
+
+void sip_worker_drain(void *worker_state)
+{
+    struct sip_worker *w = worker_state;
+
+    w->is_draining = true;
+    close_listeners(w);
+}
+
+void sip_worker_stop(void *worker_state)
+{
+    struct sip_worker *w = worker_state;
+
+    LIST_FOREACH (node, &w->conns) {
+        struct sip_ws *ws = sip_ws_of_node(node);
+
+        sip_ws_close(ws, WS_CLOSE_GOING_AWAY, "restart");
+        sip_ws_drop(ws);
+    }
+    alarm_cancel(&w->alarm);
+    worker_task_cancel(&w->task);
+    close_sockets(w);
+}
+
+void sip_worker_free(void *worker_state)
+{
+    struct sip_worker *w = worker_state;
+
+    w->shared->worker[worker_index(w->worker)] = NULL;
+    sip_core_free(w->core);
+    config_unref(w->config);
+    mem_free(w);
+}
