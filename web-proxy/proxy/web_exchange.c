@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/web_internal.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "http/http_head.h"
+
+#include <errno.h>
+
+/* ---- life ---- */
+
+static struct web_exchange *exchange_new(struct web_core *core)
+{
+    struct list *node = list_first(&core->spare_exchanges);
+    struct web_exchange *x;
+
+    if (node) {
+        list_remove(node);
+        core->n_spare_exchanges--;
+        return CONTAINER_OF(node, struct web_exchange, node);
+    }
+    x = mem_zalloc(sizeof(*x));
+    if (!x)
+        return NULL;
+    buf_init(&x->head, WEB_HEAD_BUFFER_MAX);
+    list_init(&x->node);
+    return x;
+}
+
+void exchange_destroy(struct web_exchange *x)
+{
+    buf_deinit(&x->head);
+    mem_free(x);
+}
+
+void exchange_recycle(struct web_core *core, struct web_exchange *x)
+{
+    struct buf head = x->head;
+
+    list_remove(&x->node);
+    view_unref(core, x->view);
+    if (core->n_spare_exchanges >= WEB_SPARE_MAX) {
+        exchange_destroy(x);
+        return;
+    }
+    buf_reset(&head);
+    if (head.cap > WEB_WARM_BUFFER)
+        buf_shrink(&head);
+    memset(x, 0, sizeof(*x));
+    x->head = head;
+    core->n_spare_exchanges++;
+    list_push_front(&core->spare_exchanges, &x->node);
+}
+
+/* No longer anybody's; its session may begin another. */
+static void bury(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+
+    if (x->state == WEB_EXCHANGE_DEAD)
+        return;
+    if (x->state == WEB_EXCHANGE_DELAYED)
+        core->n_delayed--;
+    if (x->state == WEB_EXCHANGE_TUNNEL)
+        stats_dec(&core->stats->tunnels);
+    x->state = WEB_EXCHANGE_DEAD;
+    stats_dec(&core->stats->exchanges);
+    if (core->view->site->access_log)
+        access_log(x->session, x);
+    if (x->session->exchange == x)
+        x->session->exchange = NULL;
+    list_push_back(&core->dead_exchanges, &x->node);
+}
+
+/* Close its link, whatever is on the way there. */
+static void drop_link(struct web_exchange *x)
+{
+    struct web_link *link = x->link;
+
+    x->link = NULL;
+    if (!link)
+        return;
+    link->exchange = NULL;
+    link_close(link);
+}
+
+void exchange_drop(struct web_exchange *x)
+{
+    struct web_link *link = x->link;
+
+    if (x->state == WEB_EXCHANGE_TUNNEL && link) {
+        /* What the client said last should still arrive. */
+        x->link = NULL;
+        link->exchange = NULL;
+        link_shutdown(link);
+    }
+    drop_link(x);
+    bury(x);
+}
+
+/* ---- failure ---- */
+
+/* Before the answer has begun it can be one of ours; later the client has to
+ * be told by a broken connection. */
+void exchange_fail(struct web_exchange *x, int status)
+{
+    struct web_session *s = x->session;
+    bool begun = x->answer_begun;
+
+    if (!begun)
+        x->status = status;
+    s->persists = s->persists && x->request_done && status >= 500;
+    drop_link(x);
+    bury(x);
+    if (begun)
+        session_abort(s);
+    else
+        session_answer(s, status, 0, span_of(NULL, 0));
+}
+
+/* ---- deadlines ---- */
+
+void exchange_update_due(struct web_exchange *x)
+{
+    struct web_session *s = x->session;
+    const struct web_limits *limits = &x->view->site->limits;
+    uint64_t now = s->core->now;
+
+    if (x->state != WEB_EXCHANGE_OPEN)
+        return;
+    x->client_queued = x->upstream_queued = 0;
+    if (!x->request_done && !x->answer_begun)
+        session_set_due(s, now + limits->body_ms);
+    else if (!x->answer_begun)
+        session_set_due(s, now + x->route->first_byte_ms);
+    else
+        session_set_due(s, now + x->route->idle_ms);
+}
+
+/* Something waits to be sent to `io`, and less of it than when this was asked
+ * last: the peer is slow, but moves. */
+enum progress { NOTHING_WAITS, MOVES, STUCK };
+
+static enum progress progress_of(const struct web_core *core, void *io,
+                                 size_t *last)
+{
+    size_t queued = core->env.queued(core->env.arg, io);
+    bool moves = *last == 0 || queued < *last;
+
+    *last = queued;
+    if (queued == 0)
+        return NOTHING_WAITS;
+    return moves ? MOVES : STUCK;
+}
+
+/* Who are we waiting for? */
+void exchange_on_timeout(struct web_exchange *x)
+{
+    struct web_session *s = x->session;
+    struct web_core *core = s->core;
+    enum progress client, upstream = NOTHING_WAITS;
+
+    if (x->state == WEB_EXCHANGE_DELAYED) {
+        exchange_on_delay_over(x);
+        return;
+    }
+    client = progress_of(core, s->io, &x->client_queued);
+    if (x->link && x->link->io)
+        upstream = progress_of(core, x->link->io, &x->upstream_queued);
+    if (client == MOVES || upstream == MOVES) {
+        session_set_due(s, core->now + x->view->site->limits.write_ms);
+    } else if (client == STUCK) {
+        stats_inc(&core->stats->client_timeout);
+        x->status = 499;
+        session_abort(s);
+    } else if (upstream == NOTHING_WAITS && !x->request_done) {
+        stats_inc(&core->stats->client_timeout);
+        exchange_fail(x, 408);
+    } else {
+        stats_inc(&core->stats->upstream_timeout);
+        exchange_fail(x, 504);
+    }
+}
+
+/* ---- towards the back end ---- */
+
+static void send_head(struct web_exchange *x)
+{
+    struct web_link *link = x->link;
+    struct web_core *core = link->core;
+
+    x->state = WEB_EXCHANGE_OPEN;
+    http_parser_set_request(link->parser, x->method);
+    if (x->request_done)
+        x->sent = core->now;
+    exchange_update_due(x);
+    /* An error is reported by the shell as a closed link: one way only. */
+    if (core_write(core, link->io, buf_span(&x->head)) < 0)
+        x->request_lost = true;
+}
+
+static void start(struct web_exchange *x)
+{
+    struct web_link *link = link_get(x);
+
+    if (!link) {
+        exchange_fail(x, 503);
+        return;
+    }
+    stats_inc(&link->core->stats->proxied);
+    if (link->state == WEB_LINK_DIALLING) {
+        x->state = WEB_EXCHANGE_DIALLING;
+        session_set_due(x->session, TIMERS_NEVER); /* the dial has its own */
+        return;
+    }
+    send_head(x);
+}
+
+void exchange_on_delay_over(struct web_exchange *x)
+{
+    x->session->core->n_delayed--;
+    x->state = WEB_EXCHANGE_DIALLING;
+    start(x);
+    if (x->state == WEB_EXCHANGE_OPEN)
+        session_continue(x->session);
+}
+
+void exchange_on_dialled(struct web_exchange *x)
+{
+    send_head(x);
+    session_continue(x->session);
+}
+
+void exchange_on_dial_failed(struct web_exchange *x, int err)
+{
+    struct web_core *core = x->session->core;
+
+    x->link = NULL;
+    stats_inc(&core->stats->upstream_connect_failed);
+    exchange_fail(x, err == -ETIMEDOUT ? 504 : 502);
+}
+
+/* Write the head once, for this try and for a second one. */
+static int write_head(struct web_exchange *x, const struct web_request *rq)
+{
+    struct web_session *s = x->session;
+    struct web_forward_request how = {
+        .client = &s->client,
+        .secure = s->entry->secure,
+        .upgrade = x->upgrade,
+        .via = x->view->site->via,
+        .host_field = x->upstream->host_field,
+    };
+
+    /* HTTP/1.0 knows requests without Host; HTTP/1.1 does not. */
+    if (rq->host.len == 0 && !how.host_field)
+        how.host_field = x->upstream->host;
+    web_forward_request(&x->head, rq, &how);
+    x->head_method = rq->msg->method.len;
+    x->path_at = x->head_method + 1;
+    x->path_len = rq->path.len + (rq->has_query ? 1 + rq->query.len : 0);
+    return buf_err(&x->head);
+}
+
+static void note_request(struct web_exchange *x, const struct web_request *rq)
+{
+    const struct http_msg *msg = rq->msg;
+
+    x->method = msg->method_id;
+    x->expects = msg->expects_continue;
+    x->request_chunked = msg->framing == HTTP_FRAMING_CHUNKED;
+    x->request_done = msg->framing == HTTP_FRAMING_NONE;
+    x->upgrade = rq->websocket && x->route->websocket != WEB_ROUTE_WEBSOCKET_NO;
+    if (x->upgrade)
+        ws_accept_of(rq->handshake.key, x->accept);
+}
+
+void exchange_begin(struct web_session *s, const struct web_request *rq,
+                    const struct web_route *route, uint64_t delay_ms)
+{
+    struct web_core *core = s->core;
+    struct web_exchange *x = NULL;
+    bool full =
+        delay_ms > 0 && core->n_delayed >= core->view->site->limits.delayed_max;
+
+    if (!full)
+        x = exchange_new(core);
+    if (!x) {
+        access_log_refused(s, rq, 503);
+        session_answer(s, 503, full ? 1 : 0, span_of(NULL, 0));
+        return;
+    }
+    x->session = s;
+    x->view = core->view;
+    x->view->users++;
+    x->route = route;
+    x->upstream = &x->view->site->upstreams[route->upstream];
+    x->pool = &x->view->pools[route->upstream];
+    x->began = core->now;
+    s->exchange = x;
+    s->state = WEB_SESSION_EXCHANGE;
+    s->persists = rq->msg->is_persistent;
+    stats_inc(&core->stats->exchanges);
+    note_request(x, rq);
+
+    if (write_head(x, rq) < 0) {
+        x->state = WEB_EXCHANGE_DIALLING;
+        exchange_fail(x, 431);
+    } else if (delay_ms > 0) {
+        x->state = WEB_EXCHANGE_DELAYED;
+        core->n_delayed++;
+        stats_inc(&core->stats->delayed);
+        session_set_due(s, core->now + delay_ms);
+    } else {
+        start(x);
+    }
+}
+
+/* ---- the content of the request ---- */
+
+bool exchange_wants_body(const struct web_exchange *x)
+{
+    const struct web_core *core = x->session->core;
+
+    if (x->state != WEB_EXCHANGE_OPEN && x->state != WEB_EXCHANGE_TUNNEL)
+        return false;
+    if (x->request_lost || !x->link)
+        return true; /* to be thrown away */
+    return core->env.queued(core->env.arg, x->link->io) <=
+           x->view->site->limits.queue_max;
+}
+
+void exchange_on_body(struct web_exchange *x, struct span body)
+{
+    struct web_core *core = x->session->core;
+    char size[WEB_CHUNK_LINE_SIZE];
+    struct span parts[3];
+    size_t n = 0;
+
+    x->body_in += body.len;
+    stats_add(&core->stats->body_in, body.len);
+    if (x->body_in > x->route->body_max) {
+        stats_inc(&core->stats->refused_size);
+        exchange_fail(x, 413);
+        return;
+    }
+    exchange_update_due(x);
+    if (x->request_lost || !x->link)
+        return;
+    if (x->request_chunked)
+        parts[n++] = web_chunk_line(body.len, size);
+    parts[n++] = body;
+    if (x->request_chunked)
+        parts[n++] = span_str("\r\n");
+    if (core->env.write(core->env.arg, x->link->io, parts, n) < 0)
+        x->request_lost = true;
+}
+
+void exchange_on_request_end(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+
+    x->request_done = true;
+    x->sent = core->now;
+    exchange_update_due(x);
+    if (x->request_chunked && !x->request_lost && x->link &&
+        core_write(core, x->link->io, span_str("0\r\n\r\n")) < 0)
+        x->request_lost = true;
+}
+
+/* ---- the link ended ---- */
+
+/* A kept connection may be closed by the back end just as we use it. When it
+ * cannot have acted on the request, or acting twice does no harm, that is not
+ * the client's affair (RFC 9110 9.2.2, RFC 9112 9.3.1). */
+static bool may_retry(const struct web_exchange *x, bool untouched)
+{
+    return untouched && !x->retried && x->request_done && x->body_in == 0 &&
+           !x->request_chunked && web_request_is_idempotent(x->method);
+}
+
+void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err)
+{
+    struct web_core *core = x->session->core;
+
+    x->link = NULL;
+    if (may_retry(x, untouched)) {
+        struct web_link *link;
+
+        x->retried = true;
+        x->request_lost = false;
+        stats_inc(&core->stats->retried);
+        link = link_dial(x);
+        if (!link) {
+            exchange_fail(x, 503);
+            return;
+        }
+        x->state = WEB_EXCHANGE_DIALLING;
+        session_set_due(x->session, TIMERS_NEVER);
+        return;
+    }
+    stats_inc(&core->stats->upstream_broken);
+    exchange_fail(x, err == -ETIMEDOUT ? 504 : 502);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/web_gate.h"
+
+/* 0, or the status that refuses the kind of request. */
+static int judge_websocket(const struct web_route *route,
+                           const struct web_request *rq)
+{
+    if (!rq->websocket)
+        return route->websocket == WEB_ROUTE_WEBSOCKET_ONLY ? 426 : 0;
+    /* Without leave it is an ordinary request (RFC 9110 7.8: a server may
+     * ignore Upgrade). */
+    if (route->websocket == WEB_ROUTE_WEBSOCKET_NO)
+        return 0;
+    return web_request_check_websocket(rq, route->origins.items,
+                                       route->origins.n);
+}
+
+static struct web_zone_verdict judge_rate(const struct web_site *site,
+                                          const struct web_route *route,
+                                          const struct addr *client,
+                                          uint64_t now)
+{
+    struct addr inner;
+
+    if (!route->zone || cidr_list_has_ip(site->exempt, site->n_exempt, client))
+        return (struct web_zone_verdict){.pass = true};
+    /* An IPv4 client on an IPv6 socket is exempt as the IPv4 client. */
+    if (client->family == ADDR_V6 && client->ip[0] == 0 &&
+        addr_inner_v4(client, &inner) &&
+        cidr_list_has_ip(site->exempt, site->n_exempt, &inner))
+        return (struct web_zone_verdict){.pass = true};
+    return web_zone_take(route->zone, client, &route->rule, now);
+}
+
+static int judge_token(const struct web_route *route,
+                       const struct web_request *rq)
+{
+    switch (web_token_judge(rq->query, route->token, route->check)) {
+    case WEB_TOKEN_OK:
+        return 0;
+    case WEB_TOKEN_AMBIGUOUS:
+        return 400;
+    default:
+        return 403;
+    }
+}
+
+static struct web_gate_verdict refuse(enum web_gate_reason reason, int status,
+                                      const struct web_route *route)
+{
+    return (struct web_gate_verdict){reason, status, route, 0};
+}
+
+struct web_gate_verdict web_gate_judge(const struct web_site *site,
+                                       const struct web_request *rq,
+                                       const struct addr *client, uint64_t now)
+{
+    const struct web_route *route = web_route_find(
+        site->routes, site->n_routes, web_host_name(&rq->host), rq->path);
+    struct web_gate_verdict verdict = {.route = route};
+    struct web_zone_verdict rate;
+    int status;
+
+    if (!route)
+        return refuse(WEB_GATE_NO_ROUTE, 404, NULL);
+    rate = judge_rate(site, route, client, now);
+    verdict.wait_ms = rate.wait_ms;
+    if (!rate.pass) {
+        verdict.reason = WEB_GATE_RATE;
+        verdict.status = 429;
+        return verdict;
+    }
+    if (route->kind == WEB_ROUTE_REDIRECT)
+        return refuse(WEB_GATE_REDIRECT, 308, route);
+    status = judge_websocket(route, rq);
+    if (status != 0)
+        return refuse(WEB_GATE_WEBSOCKET, status, route);
+    status = judge_token(route, rq);
+    if (status != 0)
+        return refuse(WEB_GATE_TOKEN, status, route);
+    if (rq->msg->framing == HTTP_FRAMING_LENGTH &&
+        rq->msg->length > route->body_max)
+        return refuse(WEB_GATE_SIZE, 413, route);
+    return verdict;
+}

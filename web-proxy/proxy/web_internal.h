@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* web_internal.h - the objects of the core, shared inside this folder only.
+ *
+ *   core ─┬─ views (a site and its kept links; the current one and those still
+ *         │         used by requests that began before a reload)
+ *         ├─ sessions ── exchange ── link       while a request is under way
+ *         └─ idle links                         in the pools of the views
+ *
+ * Nothing is freed while an event is being handled: what ends is put on a list
+ * and recycled by core_leave(). So every function may go on using its objects,
+ * and looks at `state` when something it called could have ended them.
+ */
+#ifndef WEB_INTERNAL_H
+#define WEB_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/timers.h"
+#include "http/http_parse.h"
+#include "proxy/web_core.h"
+#include "proxy/web_forward.h"
+#include "proxy/web_page.h"
+#include "proxy/web_request.h"
+
+enum {
+    WEB_HEAD_BUFFER_MAX = 96 * 1024, /* a head we write */
+    WEB_INPUT_MAX = 256 * 1024,      /* received, not yet understood */
+    WEB_SPARE_MAX = 256,             /* recycled objects of a kind */
+    WEB_WARM_BUFFER = 8 * 1024,      /* kept in a recycled object */
+    WEB_INTERIM_MAX = 8,             /* 1xx answers to one request */
+};
+
+/* The links of one upstream that wait for work. */
+struct web_pool {
+    struct list idle; /* front: used last */
+    uint32_t n_idle;
+    uint32_t n_links; /* in all */
+};
+
+struct web_view {
+    struct list node;
+    struct web_site *site;
+    unsigned users;         /* requests and links, and the core while current */
+    struct web_pool *pools; /* one per upstream */
+};
+
+struct web_core {
+    struct web_env env;
+    struct web_stats *stats;
+    struct timers timers;
+    uint64_t now; /* of the event being handled */
+    bool draining;
+    unsigned depth; /* of events; 0 outside */
+
+    struct list views;
+    struct web_view *view; /* the current one */
+    struct http_limits request_limits;
+    struct http_limits answer_limits;
+
+    struct list sessions; /* alive */
+    struct list links;    /* alive */
+    uint32_t n_sessions;
+    uint32_t n_delayed;
+
+    struct list dead_sessions, dead_links, dead_exchanges;
+    struct list spare_sessions, spare_links, spare_exchanges;
+    uint32_t n_spare_sessions, n_spare_links, n_spare_exchanges;
+
+    /* Scratch of one event. */
+    struct buf out;
+    struct web_request request;
+};
+
+enum web_session_state {
+    WEB_SESSION_HEAD,     /* waits for a request */
+    WEB_SESSION_EXCHANGE, /* one is under way */
+    WEB_SESSION_TUNNEL,
+    WEB_SESSION_CLOSING, /* everything said; the shell will report closed */
+    WEB_SESSION_DEAD,
+};
+
+struct web_session {
+    struct list node;
+    struct web_core *core;
+    void *io;
+    const struct web_entry *entry;
+    struct addr client;
+    enum web_session_state state;
+
+    struct http_parser *parser; /* NULL in a tunnel */
+    struct buf in;              /* received, for later */
+    struct web_exchange *exchange;
+
+    struct timer timer;
+    uint64_t due;   /* what the timer is for may have moved to here */
+    bool began;     /* bytes of the next head are there */
+    bool persists;  /* the connection may carry another request */
+    bool ended;     /* the client sends no more */
+    bool head_only; /* the request is HEAD */
+    uint8_t minor;  /* of the request: HTTP/1.0 or 1.1 */
+    uint32_t requests;
+};
+
+enum web_exchange_state {
+    WEB_EXCHANGE_DELAYED, /* held by a rate zone */
+    WEB_EXCHANGE_DIALLING,
+    WEB_EXCHANGE_OPEN, /* the link is there, the head is sent */
+    WEB_EXCHANGE_TUNNEL,
+    WEB_EXCHANGE_DEAD,
+};
+
+struct web_exchange {
+    struct list node;
+    struct web_session *session;
+    struct web_view *view;
+    const struct web_route *route;
+    const struct web_upstream *upstream;
+    struct web_pool *pool;
+    struct web_link *link;
+    enum web_exchange_state state;
+
+    struct buf head; /* as sent to the back end, for a second try */
+    size_t path_at;  /* where in it the path is, for the log */
+    size_t path_len;
+    size_t head_method; /* length of the method at its front */
+
+    enum http_method method;
+    bool upgrade;         /* a WebSocket handshake */
+    bool expects;         /* the client waits for 100 */
+    bool request_chunked; /* its content goes on in chunks */
+    bool request_done;    /* received as a whole */
+    bool request_lost;    /* the back end takes no more of it */
+    bool retried;
+    bool kept_link;                    /* went on a connection that was there */
+    bool answer_begun;                 /* its final head went to the client */
+    bool client_ended, upstream_ended; /* halves of a tunnel */
+    enum web_body answer_body;
+    int status;
+    unsigned interims;
+    char accept[WS_ACCEPT_SIZE];
+
+    uint64_t began;      /* ms */
+    uint64_t sent;       /* request complete at the back end */
+    uint64_t first_byte; /* of the answer; 0: none yet */
+    uint64_t body_in, body_out;
+    size_t client_queued, upstream_queued; /* when last looked at */
+};
+
+enum web_link_state {
+    WEB_LINK_DIALLING,
+    WEB_LINK_IDLE,
+    WEB_LINK_BUSY,
+    WEB_LINK_TUNNEL,
+    WEB_LINK_CLOSING,
+    WEB_LINK_DEAD,
+};
+
+struct web_link {
+    struct list node; /* in core.links, or a list of ended ones */
+    struct list idle; /* in its pool */
+    struct web_core *core;
+    struct web_view *view;
+    struct web_pool *pool;
+    const struct web_upstream *upstream;
+    void *io;
+    void *dial;
+    enum web_link_state state;
+    bool reused; /* carried an answer before */
+    struct http_parser *parser;
+    struct web_exchange *exchange;
+    struct timer timer; /* idle time */
+    uint64_t keep_ms;   /* how long the back end keeps it, if it said so */
+};
+
+enum web_timer_kind {
+    WEB_TIMER_SESSION,
+    WEB_TIMER_LINK,
+};
+
+/* ---- web_core.c ---- */
+
+/* Around every event from outside. */
+void core_enter(struct web_core *core, uint64_t now);
+void core_leave(struct web_core *core);
+void view_unref(struct web_core *core, struct web_view *view);
+void core_count_answer(struct web_core *core, int status);
+int core_write(struct web_core *core, void *io, struct span bytes);
+/* An emptied scratch buffer. */
+struct buf *core_scratch(struct web_core *core);
+
+/* ---- web_session.c ---- */
+
+struct web_session *session_new(struct web_core *core);
+void session_recycle(struct web_core *core, struct web_session *s);
+void session_destroy(struct web_session *s);
+/* The io is gone or was given up: everything of the session ends. */
+void session_end(struct web_session *s);
+/* RST: the answer is incomplete. */
+void session_abort(struct web_session *s);
+/* Everything is said: let the client read it, then close. */
+void session_shutdown(struct web_session *s);
+void session_on_timer(struct web_session *s);
+/* Move the moment at which on_timer() is wanted. */
+void session_set_due(struct web_session *s, uint64_t due);
+/* Go on with what was received and could not be used then. */
+void session_continue(struct web_session *s);
+/* Answer by ourselves. `retry_s` and `location` are for 429 and 308. */
+void session_answer(struct web_session *s, int status, uint64_t retry_s,
+                    struct span location);
+/* The answer is complete; begin to wait for the next request, or close. */
+void session_next(struct web_session *s);
+/* Read on, or let the client wait, as the state of things is. */
+void session_update_reading(struct web_session *s);
+/* Will another request be taken after this one? */
+bool session_persists(const struct web_session *s);
+
+/* ---- web_exchange.c ---- */
+
+/* A request head is understood and allowed. */
+void exchange_begin(struct web_session *s, const struct web_request *rq,
+                    const struct web_route *route, uint64_t delay_ms);
+void exchange_recycle(struct web_core *core, struct web_exchange *x);
+void exchange_destroy(struct web_exchange *x);
+/* The session is going: let go of everything. */
+void exchange_drop(struct web_exchange *x);
+bool exchange_wants_body(const struct web_exchange *x);
+void exchange_on_body(struct web_exchange *x, struct span body);
+void exchange_on_request_end(struct web_exchange *x);
+void exchange_on_delay_over(struct web_exchange *x);
+void exchange_on_timeout(struct web_exchange *x);
+void exchange_fail(struct web_exchange *x, int status);
+void exchange_update_due(struct web_exchange *x);
+void exchange_on_dialled(struct web_exchange *x);
+void exchange_on_dial_failed(struct web_exchange *x, int err);
+/* The link is no more. `untouched`: it had been kept, and not a byte of an
+ * answer came. */
+void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err);
+
+/* ---- web_answer.c ---- */
+
+void answer_on_data(struct web_link *link, struct span data);
+/* The back end sends no more. */
+void answer_on_end(struct web_link *link, int err);
+
+/* ---- web_link.c ---- */
+
+/* An idle one if `reuse`, else a new one being dialled; NULL when neither. */
+struct web_link *link_get(struct web_exchange *x);
+struct web_link *link_dial(struct web_exchange *x);
+void link_keep(struct web_link *link);
+void link_close(struct web_link *link);
+void link_shutdown(struct web_link *link);
+void link_on_timer(struct web_link *link);
+void link_recycle(struct web_core *core, struct web_link *link);
+void link_destroy(struct web_link *link);
+void link_update_reading(struct web_link *link);
+
+/* ---- web_tunnel.c ---- */
+
+/* After the 101 was sent to the client; `rest` came behind it. */
+void tunnel_begin(struct web_exchange *x, struct span rest);
+void tunnel_from_client(struct web_exchange *x, struct span data);
+void tunnel_from_upstream(struct web_exchange *x, struct span data);
+void tunnel_on_client_end(struct web_exchange *x);
+void tunnel_on_upstream_end(struct web_exchange *x);
+void tunnel_on_timer(struct web_exchange *x);
+
+/* ---- web_access.c ---- */
+
+void access_log(const struct web_session *s, const struct web_exchange *x);
+void access_log_refused(const struct web_session *s,
+                        const struct web_request *rq, int status);
+#endif /* WEB_INTERNAL_H */

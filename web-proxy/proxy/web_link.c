@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/web_internal.h"
+
+#include "base/mem.h"
+
+/* ---- life ---- */
+
+static struct web_link *link_new(struct web_core *core)
+{
+    struct list *node = list_first(&core->spare_links);
+    struct web_link *link;
+
+    if (node) {
+        list_remove(node);
+        core->n_spare_links--;
+        return CONTAINER_OF(node, struct web_link, node);
+    }
+    link = mem_zalloc(sizeof(*link));
+    if (!link)
+        return NULL;
+    link->core = core;
+    list_init(&link->node);
+    list_init(&link->idle);
+    timer_init(&link->timer, WEB_TIMER_LINK);
+    return link;
+}
+
+void link_destroy(struct web_link *link)
+{
+    http_parser_free(link->parser);
+    mem_free(link);
+}
+
+void link_recycle(struct web_core *core, struct web_link *link)
+{
+    list_remove(&link->node);
+    view_unref(core, link->view);
+    link->view = NULL;
+    link->exchange = NULL;
+    http_parser_free(link->parser);
+    link->parser = NULL;
+    if (core->n_spare_links >= WEB_SPARE_MAX) {
+        link_destroy(link);
+        return;
+    }
+    core->n_spare_links++;
+    list_push_front(&core->spare_links, &link->node);
+}
+
+static void leave_idle(struct web_link *link)
+{
+    if (link->state != WEB_LINK_IDLE)
+        return;
+    list_remove(&link->idle);
+    link->pool->n_idle--;
+    timers_cancel(&link->core->timers, &link->timer);
+    stats_dec(&link->core->stats->idle_links);
+}
+
+/* Without its io. */
+static void bury(struct web_link *link)
+{
+    struct web_core *core = link->core;
+
+    leave_idle(link);
+    link->state = WEB_LINK_DEAD;
+    link->io = NULL;
+    link->dial = NULL;
+    link->pool->n_links--;
+    stats_dec(&core->stats->links);
+    list_remove(&link->node);
+    list_push_back(&core->dead_links, &link->node);
+}
+
+void link_close(struct web_link *link)
+{
+    struct web_core *core = link->core;
+    void *io = link->io;
+    void *dial = link->dial;
+
+    if (link->state == WEB_LINK_DEAD)
+        return;
+    bury(link);
+    if (dial)
+        core->env.undial(core->env.arg, dial);
+    if (io)
+        core->env.close(core->env.arg, io);
+}
+
+void link_shutdown(struct web_link *link)
+{
+    if (link->state == WEB_LINK_DEAD || link->state == WEB_LINK_CLOSING)
+        return;
+    link->state = WEB_LINK_CLOSING;
+    link->core->env.shutdown(link->core->env.arg, link->io);
+}
+
+/* ---- getting one ---- */
+
+static void attach(struct web_link *link, struct web_exchange *x)
+{
+    link->exchange = x;
+    x->link = link;
+    x->kept_link = link->reused;
+}
+
+struct web_link *link_dial(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+    struct web_link *link;
+
+    if (x->pool->n_links >= x->upstream->links_max) {
+        stats_inc(&core->stats->upstream_full);
+        return NULL;
+    }
+    link = link_new(core);
+    if (!link)
+        return NULL;
+    if (http_parser_new(&link->parser, HTTP_KIND_RESPONSE,
+                        &core->answer_limits) < 0) {
+        link_destroy(link);
+        return NULL;
+    }
+    link->upstream = x->upstream;
+    link->view = x->view;
+    link->view->users++;
+    link->pool = x->pool;
+    link->pool->n_links++;
+    link->state = WEB_LINK_DIALLING;
+    link->reused = false;
+    link->keep_ms = x->upstream->idle_ms;
+    link->io = NULL;
+    list_push_back(&core->links, &link->node);
+    stats_inc(&core->stats->links);
+    link->dial = core->env.dial(core->env.arg, link, x->upstream);
+    if (!link->dial) {
+        bury(link);
+        stats_inc(&core->stats->upstream_connect_failed);
+        return NULL;
+    }
+    stats_inc(&core->stats->upstream_connects);
+    attach(link, x);
+    return link;
+}
+
+struct web_link *link_get(struct web_exchange *x)
+{
+    struct list *node = list_first(&x->pool->idle);
+    struct web_link *link;
+
+    if (!node)
+        return link_dial(x);
+    link = CONTAINER_OF(node, struct web_link, idle);
+    leave_idle(link);
+    link->state = WEB_LINK_BUSY;
+    link->reused = true;
+    stats_inc(&link->core->stats->upstream_reused);
+    attach(link, x);
+    return link;
+}
+
+/* ---- keeping one ---- */
+
+void link_keep(struct web_link *link)
+{
+    struct web_core *core = link->core;
+    struct web_pool *pool = link->pool;
+
+    link->exchange = NULL;
+    /* Those of an older site are asked for by nobody. */
+    if (core->draining || link->view != core->view ||
+        pool->n_idle >= link->upstream->idle_max || link->keep_ms == 0) {
+        link_close(link);
+        return;
+    }
+    link->state = WEB_LINK_IDLE;
+    pool->n_idle++;
+    list_push_front(&pool->idle, &link->idle);
+    stats_inc(&core->stats->idle_links);
+    timers_set(&core->timers, &link->timer, core->now + link->keep_ms);
+    core->env.resume(core->env.arg, link->io);
+}
+
+void link_on_timer(struct web_link *link)
+{
+    link_close(link);
+}
+
+void link_update_reading(struct web_link *link)
+{
+    struct web_core *core = link->core;
+    struct web_exchange *x = link->exchange;
+
+    if ((link->state != WEB_LINK_BUSY && link->state != WEB_LINK_TUNNEL) || !x)
+        return;
+    if (core->env.queued(core->env.arg, x->session->io) >
+        x->view->site->limits.queue_max)
+        core->env.pause(core->env.arg, link->io);
+    else
+        core->env.resume(core->env.arg, link->io);
+}
+
+/* ---- events ---- */
+
+void web_link_on_dialled(struct web_link *link, void *io, uint64_t now)
+{
+    struct web_core *core = link->core;
+
+    core_enter(core, now);
+    link->dial = NULL;
+    link->io = io;
+    link->state = WEB_LINK_BUSY;
+    exchange_on_dialled(link->exchange);
+    core_leave(core);
+}
+
+void web_link_on_dial_failed(struct web_link *link, int err, uint64_t now)
+{
+    struct web_core *core = link->core;
+    struct web_exchange *x = link->exchange;
+
+    core_enter(core, now);
+    link->exchange = NULL;
+    bury(link);
+    exchange_on_dial_failed(x, err);
+    session_continue(x->session);
+    core_leave(core);
+}
+
+void web_link_on_data(struct web_link *link, struct span data, uint64_t now)
+{
+    struct web_core *core = link->core;
+
+    core_enter(core, now);
+    if (link->state == WEB_LINK_IDLE)
+        link_close(link); /* bytes nobody asked for */
+    else if (link->state == WEB_LINK_TUNNEL)
+        tunnel_from_upstream(link->exchange, data);
+    else if (link->state == WEB_LINK_BUSY)
+        answer_on_data(link, data);
+    link_update_reading(link);
+    core_leave(core);
+}
+
+void web_link_on_writable(struct web_link *link, uint64_t now)
+{
+    struct web_core *core = link->core;
+
+    core_enter(core, now);
+    if (link->exchange) {
+        exchange_update_due(link->exchange);
+        session_continue(link->exchange->session);
+    }
+    core_leave(core);
+}
+
+void web_link_on_end(struct web_link *link, uint64_t now)
+{
+    struct web_core *core = link->core;
+
+    core_enter(core, now);
+    if (link->state == WEB_LINK_IDLE)
+        link_close(link);
+    else if (link->state == WEB_LINK_TUNNEL)
+        tunnel_on_upstream_end(link->exchange);
+    else if (link->state == WEB_LINK_BUSY)
+        answer_on_end(link, 0);
+    core_leave(core);
+}
+
+void web_link_on_closed(struct web_link *link, int err, uint64_t now)
+{
+    struct web_core *core = link->core;
+    struct web_exchange *x = link->exchange;
+
+    core_enter(core, now);
+    link->io = NULL;
+    if (link->state == WEB_LINK_TUNNEL) {
+        link->exchange = NULL;
+        x->link = NULL;
+        session_shutdown(x->session);
+    } else if (link->state == WEB_LINK_BUSY) {
+        answer_on_end(link, err ? err : -1);
+    }
+    if (link->state != WEB_LINK_DEAD)
+        bury(link);
+    core_leave(core);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/web_page.h"
+
+#include "http/http_head.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { BODY_SIZE = 512 };
+
+static void put_extra(struct buf *out, const struct web_page *page)
+{
+    if (page->status == 405)
+        buf_put_str(out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, "
+                         "OPTIONS\r\n");
+    if (page->status == 426)
+        buf_put_str(out, "Sec-WebSocket-Version: 13\r\n");
+    if (page->retry_s)
+        http_head_field_u64(out, "Retry-After", page->retry_s);
+    if (page->location.len)
+        http_head_field(out, "Location", page->location);
+    if (page->hsts_s)
+        buf_printf(out, "Strict-Transport-Security: max-age=%" PRIu64 "\r\n",
+                   page->hsts_s);
+}
+
+/* RFC 9110 15.5.22: a 426 names the protocol in Upgrade, and Connection goes
+ * with it. */
+static void put_connection(struct buf *out, const struct web_page *page)
+{
+    if (page->status == 426)
+        buf_put_str(out, page->close ? "Upgrade: websocket\r\n"
+                                       "Connection: Upgrade, close\r\n"
+                                     : "Upgrade: websocket\r\n"
+                                       "Connection: Upgrade\r\n");
+    else if (page->close)
+        buf_put_str(out, "Connection: close\r\n");
+    else if (page->keep_alive)
+        buf_put_str(out, "Connection: keep-alive\r\n");
+}
+
+void web_page_write(struct buf *out, const struct web_page *page)
+{
+    const char *text = http_status_text(page->status);
+    char body[BODY_SIZE];
+    int len = snprintf(body, sizeof(body),
+                       "<!DOCTYPE html><html lang=\"en\"><title>%d %s</title>"
+                       "<h1>%d %s</h1></html>\n",
+                       page->status, text, page->status, text);
+
+    http_head_status(out, page->status);
+    http_head_field_str(out, "Date", page->date);
+    http_head_field_str(out, "Content-Type", "text/html; charset=utf-8");
+    http_head_field_u64(out, "Content-Length", (uint64_t)len);
+    http_head_field_str(out, "Cache-Control", "no-store");
+    put_extra(out, page);
+    put_connection(out, page);
+    http_head_end(out);
+    if (!page->head_only)
+        buf_put(out, body, (size_t)len);
+}
+
+void web_page_https_location(struct buf *out, struct span host, uint16_t port,
+                             struct span path, struct span query,
+                             bool has_query)
+{
+    buf_put_str(out, "https://");
+    buf_put_span(out, host);
+    if (port != 443)
+        buf_printf(out, ":%u", (unsigned)port);
+    buf_put_span(out, path);
+    if (has_query) {
+        buf_put_byte(out, '?');
+        buf_put_span(out, query);
+    }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* web_request.h - what a request asks for, in the normal form that everything
+ * after it works on: routes, checks, log, and the head that is forwarded.
+ *
+ * Views point into the message's head and die with it.
+ */
+#ifndef WEB_REQUEST_H
+#define WEB_REQUEST_H
+
+#include "http/http_msg.h"
+#include "proxy/web_host.h"
+#include "ws/ws_handshake.h"
+
+enum { WEB_REQUEST_PATH_SIZE = 8192 };
+
+struct web_request {
+    const struct http_msg *msg;
+    struct web_host host; /* len 0: HTTP/1.0 without Host */
+    char path_text[WEB_REQUEST_PATH_SIZE];
+    struct span path; /* normal form, in path_text */
+    struct span query;
+    bool has_query; /* "/a?" has an empty one */
+    bool websocket; /* asks for an upgrade to WebSocket */
+    bool secure;    /* came by HTTPS; set before reading */
+    struct ws_handshake handshake;
+};
+
+/* Read a head the parser has accepted. Returns 0, or the HTTP status that
+ * refuses it: 400 (path, query or host ambiguous), 405 (CONNECT, TRACE), 414
+ * (path too long). What could be read so far is in `rq` for the log. */
+int web_request_read(struct web_request *rq, const struct http_msg *msg);
+
+/* True when sending the request twice is as good as once (RFC 9110 9.2.2). */
+bool web_request_is_idempotent(enum http_method method);
+
+/* Judge a WebSocket handshake: 0, 400, 403 (Origin) or 426 (version). The
+ * Origin must name the requested host, or be in `allowed` ("*": anything);
+ * a request without Origin does not come from a browser and passes. */
+int web_request_check_websocket(const struct web_request *rq,
+                                const struct span *allowed, size_t n);
+
+#endif /* WEB_REQUEST_H */

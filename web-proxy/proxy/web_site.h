@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* web_site.h - what is published, as one immutable snapshot.
+ *
+ * Built from the configuration, shared by all workers by reference count,
+ * replaced as a whole at a reload. Requests that are under way keep the site
+ * they began with.
+ */
+#ifndef WEB_SITE_H
+#define WEB_SITE_H
+
+#include "base/cidr.h"
+#include "proxy/web_route.h"
+
+struct tls_ctx;
+
+/* A back end. Strings are borrowed from the site's owner. */
+struct web_upstream {
+    const char *name;
+    const char *host; /* to resolve; `addr` is ADDR_NONE then */
+    struct addr addr;
+    uint16_t port;
+    struct tls_ctx *tls;     /* NULL: plain TCP */
+    const char *server_name; /* TLS: SNI; NULL: none */
+    const char *verify_name; /* TLS: what the certificate must name */
+    const char *host_field;  /* Host to send; NULL: the client's own */
+
+    uint64_t connect_ms; /* TCP and TLS together */
+    uint32_t idle_max;   /* connections kept open by one worker */
+    uint64_t idle_ms;    /* and how long */
+    uint32_t links_max;  /* connections of one worker in all */
+};
+
+struct web_limits {
+    size_t head_max;        /* bytes of a request head */
+    size_t headers_max;     /* header fields in it */
+    size_t answer_head_max; /* bytes of an answer's head */
+    uint64_t head_ms;       /* for a whole request head */
+    uint64_t keepalive_ms;  /* between two requests of a connection */
+    uint64_t body_ms;       /* between two parts of a request's body */
+    uint64_t write_ms;      /* without the client taking a byte */
+    uint32_t requests_max;  /* on one connection */
+    uint32_t sessions_max;  /* client connections of one worker */
+    uint32_t delayed_max;   /* requests of one worker held by a zone */
+    size_t queue_max;       /* bytes queued towards one side before the other
+                               is not read any more */
+};
+
+struct web_site {
+    struct web_limits limits;
+    struct web_route *routes; /* sorted */
+    size_t n_routes;
+    struct web_upstream *upstreams;
+    size_t n_upstreams;
+    const struct cidr *exempt; /* clients that no zone limits */
+    size_t n_exempt;
+    uint64_t hsts_s; /* Strict-Transport-Security; 0: not sent */
+    bool via;        /* add a Via field towards back ends */
+    bool access_log;
+
+    /* Drops what the site was built from; NULL: static. Any thread. */
+    void (*release)(struct web_site *site);
+    unsigned refs; /* atomic */
+};
+
+/* Any thread. web_site_unref() accepts NULL. */
+struct web_site *web_site_ref(struct web_site *site);
+void web_site_unref(struct web_site *site);
+
+#endif /* WEB_SITE_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* web_stats.h - what a worker of web-proxy counts. */
+#ifndef WEB_STATS_H
+#define WEB_STATS_H
+
+#include "base/stats.h"
+
+#define WEB_STATS(X)                                                           \
+    X(COUNTER, sessions_opened, "sessions", "", "client connections taken")    \
+    X(COUNTER, sessions_full, "sessions_full", "",                             \
+      "client connections closed because there were too many")                 \
+    X(COUNTER, requests, "requests", "", "request heads received")             \
+    X(COUNTER, proxied, "proxied", "", "requests handed to a back end")        \
+    X(COUNTER, answered_2xx, "answers", "class=\"2xx\"", "final answers sent") \
+    X(COUNTER, answered_3xx, "answers", "class=\"3xx\"", "final answers sent") \
+    X(COUNTER, answered_4xx, "answers", "class=\"4xx\"", "final answers sent") \
+    X(COUNTER, answered_5xx, "answers", "class=\"5xx\"", "final answers sent") \
+    X(COUNTER, bad_requests, "refused", "reason=\"malformed\"",                \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_size, "refused", "reason=\"size\"",                     \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_route, "refused", "reason=\"route\"",                   \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_method, "refused", "reason=\"method\"",                 \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_zone, "refused", "reason=\"rate\"",                     \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_token, "refused", "reason=\"token\"",                   \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_websocket, "refused", "reason=\"websocket\"",           \
+      "requests refused by us")                                                \
+    X(COUNTER, redirected, "redirected", "", "requests answered 308")          \
+    X(COUNTER, delayed, "delayed", "", "requests held back by a rate zone")    \
+    X(COUNTER, client_timeout, "client_timeouts", "",                          \
+      "requests given up because the client was too slow")                     \
+    X(COUNTER, client_gone, "client_gone", "",                                 \
+      "clients that left before the answer was complete")                      \
+    X(COUNTER, upstream_connects, "upstream_connects", "",                     \
+      "connections opened to back ends")                                       \
+    X(COUNTER, upstream_reused, "upstream_reused", "",                         \
+      "requests sent on a kept connection")                                    \
+    X(COUNTER, upstream_connect_failed, "upstream_failed",                     \
+      "reason=\"connect\"", "requests that a back end failed")                 \
+    X(COUNTER, upstream_timeout, "upstream_failed", "reason=\"timeout\"",      \
+      "requests that a back end failed")                                       \
+    X(COUNTER, upstream_broken, "upstream_failed", "reason=\"broken\"",        \
+      "requests that a back end failed")                                       \
+    X(COUNTER, upstream_invalid, "upstream_failed", "reason=\"answer\"",       \
+      "requests that a back end failed")                                       \
+    X(COUNTER, upstream_full, "upstream_failed", "reason=\"limit\"",           \
+      "requests that a back end failed")                                       \
+    X(COUNTER, retried, "retried", "",                                         \
+      "requests sent again because a kept connection had died")                \
+    X(COUNTER, tunnels_opened, "tunnels", "", "WebSockets opened")             \
+    X(COUNTER, tunnel_timeout, "tunnel_timeouts", "",                          \
+      "WebSockets closed for lack of traffic")                                 \
+    X(COUNTER, body_in, "request_body_bytes", "", "bytes of request bodies")   \
+    X(COUNTER, body_out, "answer_body_bytes", "", "bytes of answer bodies")    \
+    X(GAUGE, sessions, "open_sessions", "", "client connections open")         \
+    X(GAUGE, exchanges, "open_requests", "", "requests under way")             \
+    X(GAUGE, links, "upstream_links", "", "connections to back ends open")     \
+    X(GAUGE, idle_links, "upstream_idle_links", "",                            \
+      "connections to back ends kept for later")                               \
+    X(GAUGE, tunnels, "open_tunnels", "", "WebSockets open")
+
+struct web_stats {
+    WEB_STATS(STATS_FIELD)
+};
+
+#endif /* WEB_STATS_H */

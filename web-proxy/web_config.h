@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* web_config.h - the settings of web-proxy, and the site they describe. */
+#ifndef WEB_CONFIG_H
+#define WEB_CONFIG_H
+
+#include "app/config.h"
+#include "proxy/web_site.h"
+
+enum web_listen_kind {
+    WEB_LISTEN_HTTPS,
+    WEB_LISTEN_HTTP,
+    WEB_LISTEN_REDIRECT, /* plain, answers where HTTPS is */
+};
+
+enum web_upstream_kind {
+    WEB_UPSTREAM_HTTP,
+    WEB_UPSTREAM_HTTPS,
+};
+
+struct web_config_upstream {
+    const char *name;
+    struct endpoint url;
+    const char *host_field;
+    const char *server_name;
+    const char *ca_file;
+    bool verify;
+    uint64_t connect_timeout;
+    uint64_t idle_timeout;
+    uint32_t idle_connections;
+    uint32_t connections;
+};
+
+struct web_config_zone {
+    const char *name;
+    const char *rate;
+    uint32_t clients;
+};
+
+struct web_config_route {
+    const char *path;
+    const char *upstream;
+    const char *host;
+    const char *redirect;
+    const char *zone;
+    uint32_t burst;
+    bool nodelay;
+    int token; /* enum web_token_check */
+    const char *token_name;
+    int websocket; /* enum web_route_websocket */
+    struct string_list origins;
+    uint64_t body_size;
+    uint64_t first_byte_timeout;
+    uint64_t idle_timeout;
+    uint64_t websocket_timeout;
+};
+
+struct web_config {
+    struct config_common common;
+    struct endpoint_list listen;
+    struct string_list certificates;
+    struct string_list keys;
+    bool strict_sni;
+    int tls_min; /* 0: 1.2, 1: 1.3 */
+    uint16_t external_port;
+    CONFIG_LIST(struct web_config_upstream) upstreams;
+    CONFIG_LIST(struct web_config_zone) zones;
+    CONFIG_LIST(struct web_config_route) routes;
+    struct cidr_list exempt;
+
+    uint64_t hsts;
+    bool via;
+    bool access_log;
+    uint32_t connections;
+    uint32_t connections_per_address;
+    uint32_t requests_per_connection;
+    uint32_t delayed;
+    uint64_t handshake_timeout;
+    uint64_t head_timeout;
+    uint64_t keepalive_timeout;
+    uint64_t body_timeout;
+    uint64_t write_timeout;
+    uint64_t head_size;
+    uint32_t head_fields;
+    uint64_t answer_head_size;
+};
+
+extern const struct config_spec web_config_spec;
+
+/* Make the site. Zones of `old` (may be NULL) that have the same name and
+ * meaning go on counting. Main thread.
+ * Returns 0; or, said in `error`, ERR_CONFIG (a CA file) or -ENOMEM. */
+int web_config_site(const struct config *config, struct web_site *old,
+                    struct buf *error, struct web_site **ret_site);
+
+#endif /* WEB_CONFIG_H */

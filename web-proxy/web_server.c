@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_COMPONENT "web"
+
+#include "web_server.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/alarm.h"
+#include "net/bind.h"
+#include "net/listener.h"
+#include "net/tls_ctx.h"
+#include "web_config.h"
+#include "web_dial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+enum {
+    /* Reading of one side stops above 64 KiB towards the other (the site's
+     * queue_max) and goes on below this. */
+    LOW_WATER = 32 * 1024,
+    MAX_QUEUED = 512 * 1024,
+    DATE_SIZE = 32,
+};
+
+struct web_server {
+    struct web_state *state;
+    struct worker *worker;
+    struct web_core *core;
+    struct resolver *resolver;
+    struct alarm alarm;
+    struct list dials;
+    struct listener **listeners; /* one per door */
+    struct stream_options stream_options;
+    char date[DATE_SIZE];
+    uint64_t date_until; /* worker time at which the text is too old */
+};
+
+/* ---- time ---- */
+
+static uint64_t now_of(const struct web_server *server)
+{
+    return worker_now(server->worker);
+}
+
+/* After every event: the core may want to be called earlier. A later moment
+ * is left to the alarm that is set, which then finds nothing to do. */
+static void arm(struct web_server *server)
+{
+    uint64_t next = web_core_next_deadline(server->core);
+
+    if (next < server->alarm.timer.deadline || !alarm_is_set(&server->alarm))
+        alarm_set(&server->alarm, next);
+}
+
+static void on_alarm(struct alarm *alarm, uint64_t now)
+{
+    struct web_server *server = CONTAINER_OF(alarm, struct web_server, alarm);
+
+    web_core_on_timer(server->core, now);
+    arm(server);
+}
+
+/* RFC 9110 5.6.7, in English whatever the locale. */
+static const char *env_date(void *arg)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct web_server *server = arg;
+    struct timespec ts;
+    struct tm tm;
+
+    if (now_of(server) < server->date_until)
+        return server->date;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+    (void)snprintf(
+        server->date, DATE_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+        days + tm.tm_wday * 3, tm.tm_mday, months + tm.tm_mon * 3,
+        (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    server->date_until =
+        now_of(server) + 1000 - (uint64_t)(ts.tv_nsec / 1000000);
+    return server->date;
+}
+
+/* ---- client connections ---- */
+
+static struct web_server *server_of_session(const struct web_session *session)
+{
+    return web_session_env(session)->arg;
+}
+
+static void on_client_data(struct stream *stream, struct span data, void *arg)
+{
+    struct web_server *server = server_of_session(arg);
+
+    (void)stream;
+    web_session_on_data(arg, data, now_of(server));
+    arm(server);
+}
+
+static void on_client_writable(struct stream *stream, void *arg)
+{
+    struct web_server *server = server_of_session(arg);
+
+    (void)stream;
+    web_session_on_writable(arg, now_of(server));
+    arm(server);
+}
+
+static void on_client_end(struct stream *stream, void *arg)
+{
+    struct web_server *server = server_of_session(arg);
+
+    (void)stream;
+    web_session_on_end(arg, now_of(server));
+    arm(server);
+}
+
+static void on_client_closed(struct stream *stream, int err, void *arg)
+{
+    struct web_server *server = server_of_session(arg);
+
+    (void)stream;
+    (void)err;
+    web_session_on_closed(arg, now_of(server));
+    arm(server);
+}
+
+static const struct stream_events client_events = {
+    .on_data = on_client_data,
+    .on_writable = on_client_writable,
+    .on_end = on_client_end,
+    .on_closed = on_client_closed,
+};
+
+/* ---- back ends ---- */
+
+static struct web_server *server_of_link(const struct web_link *link)
+{
+    return web_link_env(link)->arg;
+}
+
+static void on_link_data(struct stream *stream, struct span data, void *arg)
+{
+    struct web_server *server = server_of_link(arg);
+
+    (void)stream;
+    web_link_on_data(arg, data, now_of(server));
+    arm(server);
+}
+
+static void on_link_writable(struct stream *stream, void *arg)
+{
+    struct web_server *server = server_of_link(arg);
+
+    (void)stream;
+    web_link_on_writable(arg, now_of(server));
+    arm(server);
+}
+
+static void on_link_end(struct stream *stream, void *arg)
+{
+    struct web_server *server = server_of_link(arg);
+
+    (void)stream;
+    web_link_on_end(arg, now_of(server));
+    arm(server);
+}
+
+static void on_link_closed(struct stream *stream, int err, void *arg)
+{
+    struct web_server *server = server_of_link(arg);
+
+    (void)stream;
+    web_link_on_closed(arg, err, now_of(server));
+    arm(server);
+}
+
+static const struct stream_events link_events = {
+    .on_data = on_link_data,
+    .on_writable = on_link_writable,
+    .on_end = on_link_end,
+    .on_closed = on_link_closed,
+};
+
+static void on_dialled(void *arg, struct stream *stream)
+{
+    struct web_server *server = server_of_link(arg);
+
+    stream_set_events(stream, &link_events, arg);
+    web_link_on_dialled(arg, stream, now_of(server));
+    arm(server);
+}
+
+static void on_dial_failed(void *arg, int err)
+{
+    struct web_server *server = server_of_link(arg);
+
+    web_link_on_dial_failed(arg, err, now_of(server));
+    arm(server);
+}
+
+/* ---- what the core asks for ---- */
+
+static int env_write(void *arg, void *io, const struct span *parts, size_t n)
+{
+    (void)arg;
+    return stream_writev(io, parts, n);
+}
+
+static size_t env_queued(void *arg, void *io)
+{
+    (void)arg;
+    return stream_queued(io);
+}
+
+static void env_pause(void *arg, void *io)
+{
+    (void)arg;
+    stream_pause(io);
+}
+
+static void env_resume(void *arg, void *io)
+{
+    (void)arg;
+    if (stream_is_paused(io))
+        stream_resume(io);
+}
+
+static void env_shutdown(void *arg, void *io)
+{
+    (void)arg;
+    stream_shutdown(io);
+}
+
+static void env_end(void *arg, void *io)
+{
+    (void)arg;
+    stream_end(io);
+}
+
+static void env_close(void *arg, void *io)
+{
+    (void)arg;
+    stream_close(io);
+}
+
+static void env_abort(void *arg, void *io)
+{
+    (void)arg;
+    stream_abort(io);
+}
+
+static void *env_dial(void *arg, struct web_link *link,
+                      const struct web_upstream *upstream)
+{
+    struct web_server *server = arg;
+    struct web_dial_options options = {
+        .worker = server->worker,
+        .resolver = server->resolver,
+        .upstream = upstream,
+        .stream = server->stream_options,
+        .list = &server->dials,
+        .done = on_dialled,
+        .failed = on_dial_failed,
+        .arg = link,
+    };
+
+    return web_dial_new(&options);
+}
+
+static void env_undial(void *arg, void *dial)
+{
+    (void)arg;
+    web_dial_cancel(dial);
+}
+
+/* ---- doors ---- */
+
+static const struct web_entry *entry_of(struct web_server *server,
+                                        struct listener *listener)
+{
+    size_t n;
+    const struct web_door *doors = web_state_doors(server->state, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (server->listeners[i] == listener)
+            return &doors[i].entry;
+    }
+    return NULL;
+}
+
+static void on_accept(struct listener *listener, struct stream *stream,
+                      void *arg)
+{
+    struct web_server *server = arg;
+    const struct web_entry *entry = entry_of(server, listener);
+    struct web_session *session = web_core_on_accept(
+        server->core, stream, stream_peer(stream), entry, now_of(server));
+
+    if (!session) {
+        stream_close(stream);
+        return;
+    }
+    stream_set_events(stream, &client_events, session);
+    arm(server);
+}
+
+static int open_listener(struct web_server *server, const struct web_door *door,
+                         struct listener **ret_listener)
+{
+    const struct web_config *c = web_state_config(server->state);
+    struct tls_ctx *tls =
+        door->entry.secure ? web_state_tls(server->state) : NULL;
+    struct listener_options options = {
+        .group = door->group,
+        .mode = door->entry.secure ? LISTENER_TLS : LISTENER_PLAIN,
+        .tls = tls,
+        .limit = web_state_limit(server->state),
+        .handshake_timeout_ms = (unsigned)c->handshake_timeout,
+        .stream = server->stream_options,
+        .on_accept = on_accept,
+        .arg = server,
+    };
+    int err = listener_open(ret_listener, server->worker, &options);
+
+    tls_ctx_unref(tls);
+    return err;
+}
+
+static int open_listeners(struct web_server *server)
+{
+    size_t n;
+    const struct web_door *doors = web_state_doors(server->state, &n);
+
+    server->listeners = mem_zarray(n, sizeof(*server->listeners));
+    if (!server->listeners)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        int err = open_listener(server, &doors[i], &server->listeners[i]);
+
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static void close_listeners(struct web_server *server)
+{
+    size_t n;
+
+    (void)web_state_doors(server->state, &n);
+    for (size_t i = 0; server->listeners && i < n; i++) {
+        listener_close(server->listeners[i]);
+        server->listeners[i] = NULL;
+    }
+}
+
+/* ---- life ---- */
+
+static int new_core(struct web_server *server, struct web_stats *stats)
+{
+    struct web_site *site = web_state_site(server->state);
+    struct web_core_options options = {
+        .site = site,
+        .env = {env_write, env_queued, env_pause, env_resume, env_shutdown,
+                env_end, env_close, env_abort, env_dial, env_undial, env_date,
+                server},
+        .stats = stats,
+    };
+    int err = web_core_new(&server->core, &options);
+
+    web_site_unref(site);
+    return err;
+}
+
+int web_server_new(struct web_server **ret_server, struct web_state *state,
+                   struct worker *worker, struct web_stats *stats)
+{
+    struct web_server *server = mem_zalloc(sizeof(*server));
+    struct resolver_config resolver = {0};
+    int err;
+
+    if (!server)
+        return -ENOMEM;
+    server->state = state;
+    server->worker = worker;
+    server->stream_options.max_queued = MAX_QUEUED;
+    server->stream_options.low_water = LOW_WATER;
+    server->stream_options.keepalive_s = 60;
+    list_init(&server->dials);
+    alarm_init(&server->alarm, worker, on_alarm);
+    err = resolver_new(&server->resolver, worker, &resolver);
+    if (err == 0)
+        err = new_core(server, stats);
+    if (err == 0)
+        err = open_listeners(server);
+    if (err < 0) {
+        log_error("worker not started: %s", err_str(err));
+        web_server_stop(server);
+        web_server_free(server);
+        return err;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+void web_server_reload(struct web_server *server)
+{
+    struct web_site *site = web_state_site(server->state);
+    struct tls_ctx *tls = web_state_tls(server->state);
+    size_t n;
+    const struct web_door *doors = web_state_doors(server->state, &n);
+
+    web_core_set_site(server->core, site);
+    for (size_t i = 0; i < n; i++) {
+        if (doors[i].entry.secure && tls && server->listeners[i])
+            listener_set_tls(server->listeners[i], tls);
+    }
+    tls_ctx_unref(tls);
+    web_site_unref(site);
+}
+
+void web_server_drain(struct web_server *server)
+{
+    close_listeners(server);
+    web_core_drain(server->core);
+    arm(server);
+}
+
+void web_server_stop(struct web_server *server)
+{
+    close_listeners(server);
+    web_core_free(server->core);
+    server->core = NULL;
+    resolver_close(server->resolver);
+    server->resolver = NULL;
+    alarm_cancel(&server->alarm);
+}
+
+void web_server_free(struct web_server *server)
+{
+    mem_free(server->listeners);
+    mem_free(server);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_COMPONENT "web"
+
+#include "web_state.h"
+
+#include "app/json.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/bind.h"
+#include "net/conn_limit.h"
+#include "net/tls_ctx.h"
+#include "web_config.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+enum { TICKET_LIFETIME_S = 3600 };
+
+struct web_state {
+    struct config *first; /* the settings it started with: listeners */
+    struct web_door *doors;
+    size_t n_doors;
+    struct conn_limit *limit;
+    struct tls_tickets *tickets;
+
+    pthread_mutex_t lock; /* of what a reload changes */
+    struct web_site *site;
+    struct tls_ctx *tls;
+};
+
+/* ---- certificates ---- */
+
+static int load_tls(struct web_state *state, const struct web_config *c,
+                    char error[TLS_ERROR_SIZE], struct tls_ctx **ret_tls)
+{
+    static const char *const alpn[] = {"http/1.1", NULL};
+    struct tls_key_pair *pairs;
+    struct tls_ctx_options options = {
+        .role = TLS_SERVER,
+        .n_pairs = c->certificates.n,
+        .strict_sni = c->strict_sni,
+        .min_version = c->tls_min == 1 ? TLS_VERSION_13 : TLS_VERSION_12,
+        .alpn = alpn,
+        .tickets = state->tickets,
+    };
+    int err;
+
+    if (c->certificates.n == 0) {
+        *ret_tls = NULL;
+        return 0;
+    }
+    pairs = mem_zarray(c->certificates.n, sizeof(*pairs));
+    if (!pairs)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->certificates.n; i++) {
+        pairs[i].certificate_file = c->certificates.items[i];
+        pairs[i].key_file = c->keys.items[i];
+    }
+    options.pairs = pairs;
+    err = tls_ctx_new(ret_tls, &options, error);
+    mem_free(pairs);
+    return err;
+}
+
+/* ---- start ---- */
+
+static int open_doors(struct web_state *state, const struct web_config *c,
+                      unsigned workers)
+{
+    char error[BIND_ERROR_SIZE];
+
+    state->doors = mem_zarray(c->listen.n, sizeof(*state->doors));
+    if (!state->doors)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->listen.n; i++) {
+        const struct endpoint *e = &c->listen.items[i];
+        struct web_door *door = &state->doors[i];
+        struct bind_options options = {
+            .kind = BIND_TCP, .addr = e->addr, .count = workers};
+        int err = bind_group_open(&door->group, &options, error);
+
+        if (err < 0) {
+            log_error("%s", error);
+            return err;
+        }
+        state->n_doors = i + 1;
+        door->entry.secure = e->transport == WEB_LISTEN_HTTPS;
+        door->entry.redirect = e->transport == WEB_LISTEN_REDIRECT;
+        door->entry.https_port = c->external_port;
+    }
+    return 0;
+}
+
+static int load_site(struct web_state *state, const struct config *config)
+{
+    struct buf error;
+    int err;
+
+    buf_init(&error, 4096);
+    err = web_config_site(config, NULL, &error, &state->site);
+    if (err < 0)
+        log_error("settings refused: %.*s",
+                  SPAN_FMT(buf_len(&error) ? buf_span(&error)
+                                           : span_str(err_str(err))));
+    buf_deinit(&error);
+    return err;
+}
+
+int web_state_new(struct web_state **ret_state, const struct config *config,
+                  unsigned workers)
+{
+    const struct web_config *c = config_values(config);
+    struct web_state *state = mem_zalloc(sizeof(*state));
+    char error[TLS_ERROR_SIZE] = "";
+    int err;
+
+    if (!state)
+        return -ENOMEM;
+    pthread_mutex_init(&state->lock, NULL);
+    state->first = config_ref((struct config *)config);
+    err = tls_tickets_new(&state->tickets, TICKET_LIFETIME_S);
+    if (err == 0)
+        err = load_tls(state, c, error, &state->tls);
+    if (err < 0) {
+        log_error("%s", error[0] ? error : err_str(err));
+        goto fail;
+    }
+    err = conn_limit_new(&state->limit, c->connections,
+                         c->connections_per_address);
+    if (err == 0)
+        err = load_site(state, config);
+    if (err == 0)
+        err = open_doors(state, c, workers);
+    if (err < 0)
+        goto fail;
+    *ret_state = state;
+    return 0;
+
+fail:
+    web_state_free(state);
+    return err;
+}
+
+void web_state_free(struct web_state *state)
+{
+    if (!state)
+        return;
+    for (size_t i = 0; i < state->n_doors; i++)
+        bind_group_close(state->doors[i].group);
+    mem_free(state->doors);
+    conn_limit_unref(state->limit);
+    tls_ctx_unref(state->tls);
+    tls_tickets_unref(state->tickets);
+    web_site_unref(state->site);
+    config_unref(state->first);
+    pthread_mutex_destroy(&state->lock);
+    mem_free(state);
+}
+
+/* ---- reload ---- */
+
+int web_state_reload(struct web_state *state, const struct config *config,
+                     struct buf *report)
+{
+    const struct web_config *c = config_values(config);
+    struct web_site *site, *old_site;
+    struct tls_ctx *tls = NULL, *old_tls;
+    char error[TLS_ERROR_SIZE] = "";
+    int err = load_tls(state, c, error, &tls);
+
+    if (err < 0) {
+        buf_printf(report, "%s\n", error[0] ? error : err_str(err));
+        return err;
+    }
+    err = web_config_site(config, state->site, report, &site);
+    if (err < 0) {
+        tls_ctx_unref(tls);
+        return err;
+    }
+    conn_limit_set(state->limit, c->connections, c->connections_per_address);
+    pthread_mutex_lock(&state->lock);
+    old_site = state->site;
+    old_tls = state->tls;
+    state->site = site;
+    state->tls = tls;
+    pthread_mutex_unlock(&state->lock);
+    web_site_unref(old_site);
+    tls_ctx_unref(old_tls);
+    return 0;
+}
+
+struct web_site *web_state_site(struct web_state *state)
+{
+    struct web_site *site;
+
+    pthread_mutex_lock(&state->lock);
+    site = web_site_ref(state->site);
+    pthread_mutex_unlock(&state->lock);
+    return site;
+}
+
+struct tls_ctx *web_state_tls(struct web_state *state)
+{
+    struct tls_ctx *tls;
+
+    pthread_mutex_lock(&state->lock);
+    tls = state->tls ? tls_ctx_ref(state->tls) : NULL;
+    pthread_mutex_unlock(&state->lock);
+    return tls;
+}
+
+const struct web_door *web_state_doors(const struct web_state *state,
+                                       size_t *ret_n)
+{
+    *ret_n = state->n_doors;
+    return state->doors;
+}
+
+struct conn_limit *web_state_limit(const struct web_state *state)
+{
+    return state->limit;
+}
+
+const struct web_config *web_state_config(const struct web_state *state)
+{
+    return config_values(state->first);
+}
+
+/* ---- status ---- */
+
+static void status_listeners(const struct web_state *state, struct buf *json)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    json_key(json, "listeners");
+    json_open(json, '[');
+    for (size_t i = 0; i < state->n_doors; i++) {
+        const struct web_door *door = &state->doors[i];
+
+        json_open(json, '{');
+        json_key(json, "kind");
+        json_str(json, door->entry.secure     ? "https"
+                       : door->entry.redirect ? "redirect"
+                                              : "http");
+        json_key(json, "address");
+        json_str(json, addr_str(bind_group_addr(door->group), text));
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void status_certificates(const struct tls_ctx *tls, struct buf *json)
+{
+    struct tls_certificate_info info;
+
+    json_key(json, "certificates");
+    json_open(json, '[');
+    for (size_t i = 0; tls && tls_ctx_certificate(tls, i, &info); i++) {
+        json_open(json, '{');
+        json_key(json, "file");
+        json_str(json, info.file);
+        json_key(json, "subject");
+        json_str(json, info.subject);
+        json_key(json, "not_after");
+        json_u64(json, info.not_after > 0 ? (uint64_t)info.not_after : 0);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+void web_state_status(struct web_state *state, struct buf *json)
+{
+    struct tls_ctx *tls = web_state_tls(state);
+
+    status_listeners(state, json);
+    status_certificates(tls, json);
+    tls_ctx_unref(tls);
+    json_key(json, "connections");
+    json_u64(json, conn_limit_open(state->limit));
+}
