@@ -60,12 +60,20 @@ static bool is_alias_of_framing(struct span name)
            (name.len == 17 && starts_folded(name, "transfer-encoding", 17));
 }
 
-/* What of a client's fields goes on. `connection` tells whether the
- * Connection field names more than the usual. */
+/* What of a client's fields goes on. `connection`: the Connection field names
+ * more than the usual; `upgrade`: it is a WebSocket handshake. */
 static bool is_forwarded(const struct web_request *rq,
-                         const struct http_header *h, bool connection)
+                         const struct http_header *h, bool connection,
+                         bool upgrade)
 {
     switch (h->field) {
+    case HTTP_FIELD_SEC_WEBSOCKET_KEY:
+    case HTTP_FIELD_SEC_WEBSOCKET_VERSION:
+    case HTTP_FIELD_SEC_WEBSOCKET_PROTOCOL:
+    case HTTP_FIELD_SEC_WEBSOCKET_EXTENSIONS:
+        if (!upgrade)
+            return false;
+        break;
     case HTTP_FIELD_HOST:
     case HTTP_FIELD_CONTENT_LENGTH:
     case HTTP_FIELD_FORWARDED:
@@ -181,7 +189,7 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     else
         http_head_field(out, "Host", msg->host);
     for (size_t i = 0; i < msg->headers_n; i++) {
-        if (is_forwarded(rq, &msg->headers[i], connection))
+        if (is_forwarded(rq, &msg->headers[i], connection, how->upgrade))
             http_head_copy(out, &msg->headers[i]);
     }
     put_client(out, rq, how);
