@@ -303,6 +303,7 @@ int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
     ctx->role = options->role;
     ctx->strict_sni = options->role == TLS_SERVER && options->strict_sni;
     ctx->verifies = effective_verify(options) == TLS_VERIFY_REQUIRED;
+    ctx->asks = effective_verify(options) != TLS_VERIFY_NONE;
     mbedtls_ssl_config_init(&ctx->conf);
     mbedtls_x509_crt_init(&ctx->ca);
 

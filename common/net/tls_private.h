@@ -33,6 +33,7 @@ struct tls_ctx {
     enum tls_role role;
     bool strict_sni;
     bool verifies; /* a peer's certificate must hold */
+    bool asks;     /* … is looked at, even if it may be missing or bad */
 };
 
 /* mbedTLS' random source: the kernel, so that nothing is shared. */

@@ -311,7 +311,8 @@ bool tls_session_resumed(const struct tls_session *session)
 
 bool tls_session_peer_verified(const struct tls_session *session)
 {
-    return mbedtls_ssl_get_peer_cert(&session->ssl) != NULL &&
+    return session->ctx->asks &&
+           mbedtls_ssl_get_peer_cert(&session->ssl) != NULL &&
            mbedtls_ssl_get_verify_result(&session->ssl) == 0;
 }
 

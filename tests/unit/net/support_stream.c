@@ -51,6 +51,7 @@ static void on_end(struct stream *stream, void *arg)
     (void)stream;
     ck_assert(!end->ended);
     end->ended = true;
+    end->over = true;
 }
 
 static void on_closed(struct stream *stream, int err, void *arg)
@@ -60,6 +61,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
     ck_assert(!end->closed);
     stream_close(stream); /* harmless here */
     end->closed = true;
+    end->over = true;
     end->err = err;
     end->stream = NULL;
 }

@@ -14,6 +14,7 @@ struct end {
     bool opened;
     bool ended;
     bool closed;
+    bool over; /* ended or closed */
     int err;
     unsigned writable;
     unsigned data_calls;
