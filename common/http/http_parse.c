@@ -238,16 +238,37 @@ static enum http_event fail(struct http_parser *parser, enum http_error error)
     return HTTP_EVENT_ERROR;
 }
 
-static enum http_error method_error(const struct http_parser *parser)
+/* The head up to and with the byte where llhttp gave up. */
+static struct span understood(const struct http_parser *parser)
 {
     const uint8_t *at = (const uint8_t *)llhttp_get_error_pos(&parser->llhttp);
+    struct span head = span_of(parser->base, parser->len);
 
-    /* All of a token up to where llhttp gave up: just a method that it does
-     * not know. */
-    if (at >= parser->base && at < parser->base + parser->len &&
-        http_is_token(span_of(parser->base, (size_t)(at - parser->base) + 1)))
-        return HTTP_ERROR_METHOD;
-    return HTTP_ERROR_START_LINE;
+    if (at < parser->base)
+        return span_head(head, 0);
+    return span_head(head, (size_t)(at - parser->base) + 1);
+}
+
+/* A token until then, and still: just a method that llhttp does not know. */
+static enum http_error method_error(const struct http_parser *parser)
+{
+    return http_is_token(understood(parser)) ? HTTP_ERROR_METHOD
+                                             : HTTP_ERROR_START_LINE;
+}
+
+/* A version that we know, and something else than CRLF behind it, is not a
+ * matter of version. */
+static enum http_error version_error(const struct http_parser *parser)
+{
+    struct span head = understood(parser);
+
+    for (size_t at = head.len; at >= 8 && at + 2 >= head.len; at--) {
+        struct span version = span_of(head.ptr + at - 8, 8);
+
+        if (span_is(version, "HTTP/1.0") || span_is(version, "HTTP/1.1"))
+            return HTTP_ERROR_START_LINE;
+    }
+    return HTTP_ERROR_VERSION;
 }
 
 static enum http_error head_error(const struct http_parser *parser,
@@ -262,6 +283,7 @@ static enum http_error head_error(const struct http_parser *parser,
     case HPE_INVALID_METHOD:
         return method_error(parser);
     case HPE_INVALID_VERSION:
+        return version_error(parser);
     case HPE_PAUSED_H2_UPGRADE:
         return HTTP_ERROR_VERSION;
     case HPE_INVALID_URL:

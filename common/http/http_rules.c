@@ -65,8 +65,9 @@ enum http_error http_rules_request_line(struct span line, struct http_msg *msg)
         !http_is_token(msg->method))
         return HTTP_ERROR_START_LINE;
     if (!read_version(version, &msg->minor))
-        return span_starts(version, "HTTP/") ? HTTP_ERROR_VERSION
-                                             : HTTP_ERROR_START_LINE;
+        return version.len == 8 && span_starts(version, "HTTP/")
+                   ? HTTP_ERROR_VERSION
+                   : HTTP_ERROR_START_LINE;
     msg->method_id = method_of(msg->method);
     /* A fragment is never sent (RFC 9112 3.2): who does means to confuse. */
     if (!is_visible(msg->target) || span_find(msg->target, '#') >= 0)

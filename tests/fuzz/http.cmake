@@ -1,0 +1,1 @@
+edge_fuzz(http_parse LINK http)
