@@ -1,0 +1,1 @@
+edge_fuzz(config LINK app)

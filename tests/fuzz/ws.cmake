@@ -1,0 +1,2 @@
+edge_fuzz(ws LINK ws)
+edge_fuzz(ws_handshake LINK ws)
