@@ -158,21 +158,28 @@ static void put_line(struct buf *out, const struct sip_msg *msg,
         buf_put_span(out, hdr->line);
 }
 
+static bool is_part_of(struct span part, struct span whole)
+{
+    return part.ptr >= whole.ptr && part.ptr < whole.ptr + whole.len;
+}
+
+/* All Via lines as they are, but for the topmost value (which need not stand
+ * in the first line: that one may be empty). */
 static void put_vias(struct buf *out, const struct sip_msg *request,
                      const struct addr *source)
 {
     const struct sip_hdr *hdr = sip_msg_find(request, SIP_HDR_VIA);
     struct span via = request->via.text;
 
-    if (!source || !hdr || via.len == 0) {
-        put_lines(out, request, SIP_HDR_VIA);
-        return;
+    for (; hdr; hdr = sip_msg_next(request, hdr)) {
+        if (!source || via.len == 0 || !is_part_of(via, hdr->line)) {
+            buf_put_span(out, hdr->line);
+            continue;
+        }
+        put_from_to(out, hdr->line.ptr, via.ptr);
+        sip_via_put(out, &request->via, source, false);
+        put_from_to(out, via.ptr + via.len, hdr->line.ptr + hdr->line.len);
     }
-    put_from_to(out, hdr->line.ptr, via.ptr);
-    sip_via_put(out, &request->via, source, false);
-    put_from_to(out, via.ptr + via.len, hdr->line.ptr + hdr->line.len);
-    while ((hdr = sip_msg_next(request, hdr)) != NULL)
-        buf_put_span(out, hdr->line);
 }
 
 static void put_to(struct buf *out, const struct sip_msg *request,

@@ -265,26 +265,39 @@ static int userinfo_parse(struct span text, struct sip_uri *uri)
     return 0;
 }
 
-/* Empty parameters (";;") mean nothing here and are passed on; a
- * transport or lr behind one is still seen. */
-static void params_note(struct sip_uri *uri)
+/* Empty parameters (";;") mean nothing here and are passed on; a transport
+ * or lr behind one is still seen. Two transports are two readings, and a long
+ * list makes comparing slow: both are refused. */
+static int params_note(struct sip_uri *uri)
 {
     struct span rest = uri->params;
     struct span item;
     struct span name;
     struct span value;
+    unsigned n = 0;
 
     while (span_next(&rest, ';', &item)) {
+        if (++n > SIP_URI_MAX_PARAMS)
+            return ERR_PARSE;
         value = span_of(NULL, 0);
         name = item;
         (void)span_cut(item, '=', &name, &value);
         if (span_is_nocase(name, "lr"))
             uri->has_lr = true;
-        if (span_is_nocase(name, "transport") && !uri->has_transport) {
-            uri->has_transport = true;
-            uri->transport = sip_transport_parse(value);
-        }
+        if (!span_is_nocase(name, "transport"))
+            continue;
+        if (uri->has_transport)
+            return ERR_PARSE;
+        uri->has_transport = true;
+        uri->transport = sip_transport_parse(value);
     }
+    n = 0;
+    rest = uri->headers;
+    while (span_next(&rest, '&', &item)) {
+        if (++n > SIP_URI_MAX_PARAMS)
+            return ERR_PARSE;
+    }
+    return 0;
 }
 
 static int sip_part_parse(struct span rest, struct sip_uri *uri)
@@ -319,8 +332,7 @@ static int sip_part_parse(struct span rest, struct sip_uri *uri)
         !sip_chars_are(uri->headers, SIP_CHAR_HEADER) ||
         !sip_escapes_are_valid(uri->headers))
         return ERR_PARSE;
-    params_note(uri);
-    return 0;
+    return params_note(uri);
 }
 
 static int tel_part_parse(struct span rest, struct sip_uri *uri)
@@ -332,7 +344,7 @@ static int tel_part_parse(struct span rest, struct sip_uri *uri)
     if (uri->user.len == 0 || !sip_chars_are(uri->user, SIP_CHAR_USER) ||
         !sip_chars_are(uri->params, SIP_CHAR_PARAM))
         return ERR_PARSE;
-    return 0;
+    return params_note(uri);
 }
 
 int sip_uri_parse(struct span text, struct sip_uri *ret_uri)

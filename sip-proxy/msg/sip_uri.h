@@ -12,6 +12,8 @@
 #include "base/span.h"
 #include "msg/sip_transport.h"
 
+enum { SIP_URI_MAX_PARAMS = 64 }; /* and as many headers */
+
 enum sip_scheme {
     SIP_SCHEME_OTHER, /* only `text` and `scheme_name` are set */
     SIP_SCHEME_SIP,
@@ -62,7 +64,8 @@ struct sip_param {
 };
 
 /* The whole of `text` is one URI, without <> and white space.
- * Returns 0 or ERR_PARSE. An unknown scheme with a well-formed name parses. */
+ * Returns 0 or ERR_PARSE (also for two transport parameters and more than
+ * SIP_URI_MAX_PARAMS). An unknown scheme with a well-formed name parses. */
 int sip_uri_parse(struct span text, struct sip_uri *ret_uri);
 
 /* Host, IPv4 address or [IPv6], optionally with port; white space around the

@@ -152,7 +152,7 @@ bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b)
 {
     if (a->scheme != b->scheme)
         return false;
-    if (a->scheme == SIP_SCHEME_OTHER)
+    if (a->scheme == SIP_SCHEME_OTHER || span_equal(a->text, b->text))
         return span_equal(a->text, b->text);
     if (a->scheme == SIP_SCHEME_TEL)
         return tel_equal(a, b);

@@ -78,6 +78,31 @@ START_TEST(a_100_has_the_timestamp_and_no_tag)
 }
 END_TEST
 
+START_TEST(an_empty_via_line_does_not_disturb)
+{
+    struct addr source;
+    struct sip_reply reply = {.status = 404};
+    struct sip_msg msg;
+    const char *text = "BYE sip:x SIP/2.0\r\nVia:\r\nTo: <sip:b>;tag=2\r\n"
+                       "Via: SIP/2.0/UDP h;branch=x\r\n"
+                       "From: <sip:a>;tag=1\r\nCall-ID: c\r\n"
+                       "CSeq: 1 BYE\r\n\r\n";
+
+    ck_assert_int_eq(addr_parse(span_str("192.0.2.1:99"), &source), 0);
+    reply.source = &source;
+    ck_assert_int_eq(sip_msg_parse(&msg, span_str(text), SIP_FRAMING_DATAGRAM,
+                                   &sip_limits_default),
+                     0);
+    ck_assert_int_eq(sip_build_response(&out, &msg, &reply), 0);
+    ck_assert_span_eq(buf_span(&out),
+                      "SIP/2.0 404 Not Found\r\nVia:\r\n"
+                      "Via: SIP/2.0/UDP h;branch=x;received=192.0.2.1\r\n"
+                      "From: <sip:a>;tag=1\r\nTo: <sip:b>;tag=2\r\n"
+                      "Call-ID: c\r\nCSeq: 1 BYE\r\n"
+                      "Content-Length: 0\r\n\r\n");
+}
+END_TEST
+
 START_TEST(a_response_takes_record_route_reason_and_extra_lines_when_asked)
 {
     struct sip_reply reply = {
@@ -253,6 +278,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_response_copies_what_8_2_6_names);
     tcase_add_test(tc, a_100_has_the_timestamp_and_no_tag);
+    tcase_add_test(tc, an_empty_via_line_does_not_disturb);
     tcase_add_test(
         tc, a_response_takes_record_route_reason_and_extra_lines_when_asked);
     tcase_add_test(tc, a_tag_that_is_there_stays);

@@ -136,6 +136,7 @@ static const char *const refused[] = {
     "sip:x@1.2.3",
     "sip:x@host\\",
     "sip:x:p@ss@host",
+    "sip:x@host;transport=udp;transport=tcp",
     "tel:",
     "tel:12 34",
     "other:",
@@ -149,6 +150,20 @@ START_TEST(these_are_refused)
 
     ck_assert_msg(sip_uri_parse(span_str(refused[_i]), &uri) == ERR_PARSE, "%s",
                   refused[_i]);
+}
+END_TEST
+
+START_TEST(long_lists_are_refused)
+{
+    char text[512] = "sip:h";
+    struct sip_uri uri;
+    size_t n = strlen(text);
+
+    for (int i = 0; i < SIP_URI_MAX_PARAMS; i++, n += 2)
+        memcpy(text + n, ";a", 3);
+    ck_assert_int_eq(sip_uri_parse(span_str(text), &uri), 0);
+    memcpy(text + n, ";a", 3);
+    ck_assert_int_eq(sip_uri_parse(span_str(text), &uri), ERR_PARSE);
 }
 END_TEST
 
@@ -330,6 +345,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, tel_numbers_and_other_schemes_parse);
     tcase_add_loop_test(tc, these_are_accepted, 0, ARRAY_SIZE(accepted));
     tcase_add_loop_test(tc, these_are_refused, 0, ARRAY_SIZE(refused));
+    tcase_add_test(tc, long_lists_are_refused);
     tcase_add_loop_test(tc, comparison_follows_the_rules_in_both_directions, 0,
                         ARRAY_SIZE(pairs));
     tcase_add_test(tc, parameters_are_walked_and_found);
