@@ -14,7 +14,7 @@ static void compact(struct buf *buf)
 {
     size_t len = buf_len(buf);
 
-    if (len)
+    if (buf->data && len)
         memmove(buf->data, buf->data + buf->start, len);
     buf->start = 0;
     buf->end = len;

@@ -11,7 +11,7 @@ static const char *const methods[] = {
 
 enum http_error http_rules_bytes(struct span head)
 {
-    for (size_t i = 0; i < head.len; i++) {
+    for (size_t i = 0; head.ptr && i < head.len; i++) {
         uint8_t c = head.ptr[i];
         uint8_t next = i + 1 < head.len ? head.ptr[i + 1] : 0;
 
