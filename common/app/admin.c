@@ -216,7 +216,7 @@ static const char *type_of(const struct buf *body)
 {
     struct span s = buf_span(body);
 
-    return s.len && (s.ptr[0] == '{' || s.ptr[0] == '[')
+    return span_starts(s, "{") || span_starts(s, "[")
                ? "application/json"
                : "text/plain; charset=utf-8";
 }

@@ -14,8 +14,6 @@
 #define LOG_COMPONENT "daemon"
 #include "base/log.h"
 
-extern char **environ;
-
 enum {
     TICK_MS = 100,
     STOP_DEADLINE_MS = 5000,
@@ -421,8 +419,11 @@ static void make_prefix(struct daemon *daemon)
     const char *program = daemon->spec->config.program;
     size_t i = 0;
 
-    for (; program[i] && i + 1 < sizeof(daemon->prefix); i++)
-        daemon->prefix[i] = program[i] == '-' ? '_' : program[i];
+    for (; program[i] && i + 1 < sizeof(daemon->prefix); i++) {
+        daemon->prefix[i] = program[i];
+        if (program[i] == '-')
+            daemon->prefix[i] = '_';
+    }
     daemon->prefix[i] = '\0';
 }
 

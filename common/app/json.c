@@ -13,7 +13,7 @@ static void comma(struct buf *out)
     struct span written = buf_span(out);
     uint8_t last = '{';
 
-    for (size_t i = written.len; i > 0; i--) {
+    for (size_t i = written.ptr ? written.len : 0; i > 0; i--) {
         last = written.ptr[i - 1];
         if (last != ' ' && last != '\n')
             break;
@@ -194,9 +194,10 @@ static void on_mark(struct strip *s, char c)
 
 int json_strip(char *text, size_t len, size_t *ret_offset)
 {
-    struct strip s = {.text = text, .len = len};
+    struct strip s = {.len = len};
     int err = 0;
 
+    s.text = text;
     while (s.pos < s.len && !err) {
         size_t at = s.pos;
         char c = text[at];

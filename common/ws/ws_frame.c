@@ -168,7 +168,7 @@ static int deliver_close(struct ws_reader *reader, struct span payload,
 
     if (payload.len == 1)
         return fail_protocol(reader);
-    if (payload.len >= 2) {
+    if (payload.ptr && payload.len >= 2) {
         message.close_code = (uint16_t)(payload.ptr[0] << 8 | payload.ptr[1]);
         message.payload = span_from(payload, 2);
         if (!ws_close_code_is_valid(message.close_code))
