@@ -160,6 +160,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
         int n;
 
         va_start(args, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was */
         n = vsnprintf(space ? (char *)buf->data + buf->end : NULL, space,
                       format, args);
         va_end(args);

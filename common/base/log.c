@@ -211,6 +211,7 @@ void log_write(enum log_level level, const char *component, const char *format,
     if (!log_is_on(level))
         return;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
     n = vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     if (n < 0)

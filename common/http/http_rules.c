@@ -40,11 +40,8 @@ static enum http_method method_of(struct span name)
 /* "HTTP/1.0" and "HTTP/1.1" only; 2.0 would have come otherwise. */
 static bool read_version(struct span text, uint8_t *ret_minor)
 {
-    if (text.len != 8 || !span_starts(text, "HTTP/1.") ||
-        (text.ptr[7] != '0' && text.ptr[7] != '1'))
-        return false;
-    *ret_minor = text.ptr[7] - '0';
-    return true;
+    *ret_minor = span_is(text, "HTTP/1.1");
+    return *ret_minor || span_is(text, "HTTP/1.0");
 }
 
 static bool is_visible(struct span s)
@@ -80,12 +77,12 @@ enum http_error http_rules_status_line(struct span line, struct http_msg *msg)
     struct span rest = span_from(line, 12);
     uint32_t status;
 
-    if (!span_starts(line, "HTTP/"))
+    if (!line.ptr || line.len < 12 || !span_starts(line, "HTTP/"))
         return HTTP_ERROR_START_LINE;
-    if (!read_version(span_head(line, 8), &msg->minor))
+    if (!read_version(span_of(line.ptr, 8), &msg->minor))
         return HTTP_ERROR_VERSION;
-    if (line.len < 12 || line.ptr[8] != ' ' ||
-        span_to_u32(span_head(span_from(line, 9), 3), 999, &status) < 0 ||
+    if (line.ptr[8] != ' ' ||
+        span_to_u32(span_of(line.ptr + 9, 3), 999, &status) < 0 ||
         status < 100 || (rest.len && rest.ptr[0] != ' '))
         return HTTP_ERROR_START_LINE;
     msg->status = (int)status;
