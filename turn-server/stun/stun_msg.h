@@ -138,7 +138,8 @@ static inline const uint8_t *stun_msg_tid(const struct stun_msg *msg)
 bool stun_msg_each(const struct stun_msg *msg, enum stun_attr attr, size_t *pos,
                    struct span *ret_value);
 
-/* What the first byte of a packet or of a stream says (RFC 7983, 8656). */
+/* What the first byte of a packet or of a stream says (RFC 7983; channels up
+ * to the last number of RFC 5766). */
 static inline bool stun_is_message(uint8_t first)
 {
     return first < 4;
@@ -146,7 +147,7 @@ static inline bool stun_is_message(uint8_t first)
 
 static inline bool stun_is_channel(uint8_t first)
 {
-    return first >= 0x40 && first <= 0x4F;
+    return first >= 0x40 && first <= 0x7F;
 }
 
 /* How many bytes the next frame of a stream takes, padding of ChannelData

@@ -233,7 +233,7 @@ void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc)
     char user[USER_TEXT_SIZE];
 
     alloc->is_announced = true;
-    stats_inc(&core->stats->opened);
+    stats_inc(&core->stats->allocations_opened);
     stats_inc(gauge_of(core, alloc->client.transport));
     if (!core->rules->log_allocations)
         return;

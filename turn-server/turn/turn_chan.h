@@ -15,7 +15,9 @@ enum {
     TURN_CHAN_LIFETIME_MS = 600 * 1000,
     TURN_CHANS_INLINE = 2,
     TURN_CHAN_FIRST = 0x4000,
-    TURN_CHAN_LAST = 0x4FFF,
+    /* RFC 8656 allows 0x4000 to 0x4FFF; clients of RFC 5766 take numbers up
+     * to 0x7FFF, and nothing else on our ports begins with such a byte. */
+    TURN_CHAN_LAST = 0x7FFF,
 };
 
 struct turn_chan {

@@ -307,6 +307,12 @@ void turn_core_on_client_gone(struct turn_core *core,
         turn_alloc_end(core, alloc, TURN_END_DISCONNECTED);
 }
 
+bool turn_core_has_client(struct turn_core *core,
+                          const struct turn_client *client, uint64_t now)
+{
+    return turn_alloc_find(core, client, now) != NULL;
+}
+
 void turn_core_on_peer(struct turn_core *core, struct pool_id id,
                        struct turn_datagram *datagram, uint64_t now)
 {

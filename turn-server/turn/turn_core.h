@@ -108,6 +108,10 @@ void turn_core_on_client(struct turn_core *core, const struct turn_client *from,
 void turn_core_on_client_gone(struct turn_core *core,
                               const struct turn_client *client, uint64_t now);
 
+/* True while this client has an allocation. */
+bool turn_core_has_client(struct turn_core *core,
+                          const struct turn_client *client, uint64_t now);
+
 /* One packet that arrived on a relay socket of `alloc`. */
 void turn_core_on_peer(struct turn_core *core, struct pool_id alloc,
                        struct turn_datagram *datagram, uint64_t now);

@@ -14,7 +14,8 @@
       "allocations alive")                                                     \
     X(GAUGE, allocations_dtls, "allocations", "transport=\"dtls\"",            \
       "allocations alive")                                                     \
-    X(COUNTER, opened, "allocations_opened", "", "allocations made")           \
+    X(COUNTER, allocations_opened, "allocations_opened", "",                   \
+      "allocations made")                                                      \
     X(COUNTER, expired, "allocations_closed", "reason=\"expired\"",            \
       "allocations ended")                                                     \
     X(COUNTER, released, "allocations_closed", "reason=\"released\"",          \

@@ -59,7 +59,7 @@ START_TEST(gives_a_relayed_address_and_says_where_the_client_is)
     ck_assert(addr_equal(&mapped, &alice.id.remote));
     ck_assert_uint_eq(lifetime(), 600);
     ck_assert_uint_eq(world_open_relays(&world), 1);
-    ck_assert_uint_eq(world.stats.opened, 1);
+    ck_assert_uint_eq(world.stats.allocations_opened, 1);
     ck_assert_uint_eq(world.stats.allocations_udp, 1);
     ck_assert(!stun_msg_has(&alice.msg, STUN_SOFTWARE));
 }

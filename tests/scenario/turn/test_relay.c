@@ -199,9 +199,9 @@ START_TEST(holds_number_and_peer_of_a_channel_together)
     ck_assert_int_eq(actor_bind(&alice, 0x4002, "198.51.100.9:9001"), 0);
     ck_assert_int_eq(actor_bind(&alice, 0x3FFF, "198.51.100.9:9002"),
                      STUN_BAD_REQUEST);
-    ck_assert_int_eq(actor_bind(&alice, 0x5000, "198.51.100.9:9002"),
+    ck_assert_int_eq(actor_bind(&alice, 0x8000, "198.51.100.9:9002"),
                      STUN_BAD_REQUEST);
-    ck_assert_int_eq(actor_bind(&alice, 0x4FFF, "198.51.100.9:9002"), 0);
+    ck_assert_int_eq(actor_bind(&alice, 0x7FFF, "198.51.100.9:9002"), 0);
 }
 END_TEST
 

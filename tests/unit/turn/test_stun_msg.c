@@ -176,9 +176,9 @@ START_TEST(finds_the_frames_of_a_stream)
         {"\x40\x00\x00\x04", 4, 8},
         {"\x40\x00\xFF\xFF", 4, 4 + 0x10000},
         {"\x40", 1, 0},
-        {"\x50\x00\x00\x04", 4, ERR_PARSE},
+        {"\x80\x00\x00\x04", 4, ERR_PARSE},
         {"\x16\x03\x01", 3, ERR_PARSE},
-        {"POST", 4, ERR_PARSE},
+        {"\x16\x03\x01\x02", 4, ERR_PARSE},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

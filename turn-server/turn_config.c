@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn_config.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <stddef.h>
+
+#define FIELD(f) offsetof(struct turn_relay_addr, f)
+static const struct option_def relay_options[] = {
+    {.name = "address",
+     .type = OPT_ADDR,
+     .offset = FIELD(local),
+     .flags = OPT_REQUIRED,
+     .help = "address of this host that relayed packets come from"},
+    {.name = "advertised",
+     .type = OPT_ADDR,
+     .offset = FIELD(advertised),
+     .help = "what the world knows it by, when there is NAT in front"},
+};
+#undef FIELD
+
+static const struct option_table relay_table = {
+    relay_options, ARRAY_SIZE(relay_options), sizeof(struct turn_relay_addr),
+    "address=advertised"};
+
+#define FIELD(f) offsetof(struct turn_config, f)
+static const struct option_def options[] = {
+    {.name = "listen",
+     .type = OPT_ENDPOINT,
+     .offset = FIELD(listen),
+     .values = "udp=3478|tcp=3478|tls=5349",
+     .flags = OPT_LIST | OPT_NUMERIC | OPT_REQUIRED,
+     .help = "where clients come: udp:HOST:PORT, tcp:HOST:PORT (with a "
+             "certificate TLS as well, told apart by the first byte), "
+             "tls:HOST:PORT (TLS alone)"},
+    {.name = "relay-address",
+     .type = OPT_OBJECT,
+     .object = &relay_table,
+     .offset = FIELD(relays),
+     .flags = OPT_LIST | OPT_REQUIRED,
+     .help = "where relayed packets come from; ADDRESS=ADVERTISED behind NAT"},
+    {.name = "relay-ports",
+     .type = OPT_PORTS,
+     .offset = FIELD(relay_ports),
+     .fallback = "49152-65535",
+     .help = "UDP ports of the relay"},
+    {.name = "certificate",
+     .type = OPT_FILE,
+     .offset = FIELD(certificate),
+     .flags = OPT_RELOAD,
+     .help = "PEM file: certificate, then its chain"},
+    {.name = "key",
+     .type = OPT_FILE,
+     .offset = FIELD(key),
+     .flags = OPT_RELOAD,
+     .help = "PEM file with the private key"},
+    {.name = "realm",
+     .type = OPT_STRING,
+     .offset = FIELD(realm),
+     .min = 1,
+     .max = 127,
+     .fallback = "edge",
+     .flags = OPT_RELOAD,
+     .help = "realm of the credentials"},
+    {.name = "users-file",
+     .type = OPT_SECRET_FILE,
+     .offset = FIELD(users),
+     .max = 64 * 1024 * 1024,
+     .flags = OPT_RELOAD,
+     .help = "lines name:password or name:HA1 (32 hex digits of "
+             "MD5(name:realm:password), or 64 of SHA-256)"},
+    {.name = "secret-file",
+     .type = OPT_SECRET_FILE,
+     .offset = FIELD(secrets),
+     .max = 4096,
+     .flags = OPT_RELOAD,
+     .help = "shared secrets of time-limited users (TURN REST), one a line, "
+             "the newest first; all are accepted"},
+    {.name = "nonce-lifetime",
+     .type = OPT_DURATION,
+     .offset = FIELD(nonce_lifetime),
+     .min = 60 * 1000,
+     .max = 24 * 3600 * 1000,
+     .fallback = "1h",
+     .flags = OPT_RELOAD,
+     .help = "how long a nonce is good for"},
+    {.name = "allow-peer",
+     .type = OPT_CIDR,
+     .offset = FIELD(allow_peer),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "peers to reach although they are private or special: "
+             "10.0.0.0/24:10000-20000"},
+    {.name = "deny-peer",
+     .type = OPT_CIDR,
+     .offset = FIELD(deny_peer),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "peers never to reach; goes before allow-peer"},
+    {.name = "public-peers",
+     .type = OPT_BOOL,
+     .offset = FIELD(public_peers),
+     .fallback = "true",
+     .flags = OPT_RELOAD,
+     .help = "public addresses are peers without being listed"},
+    {.name = "hairpin",
+     .type = OPT_BOOL,
+     .offset = FIELD(hairpin),
+     .fallback = "true",
+     .flags = OPT_RELOAD,
+     .help = "two clients of this server may meet through their relayed "
+             "addresses"},
+    {.name = "lifetime",
+     .type = OPT_DURATION,
+     .offset = FIELD(lifetime),
+     .min = 60 * 1000,
+     .max = 24 * 3600 * 1000,
+     .fallback = "10m",
+     .flags = OPT_RELOAD,
+     .help = "of an allocation that asks for none, and the shortest"},
+    {.name = "max-lifetime",
+     .type = OPT_DURATION,
+     .offset = FIELD(max_lifetime),
+     .min = 60 * 1000,
+     .max = 24 * 3600 * 1000,
+     .fallback = "1h",
+     .flags = OPT_RELOAD,
+     .help = "the longest"},
+    {.name = "max-allocations",
+     .type = OPT_U32,
+     .offset = FIELD(max_allocations),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "10000",
+     .flags = OPT_RELOAD,
+     .help = "allocations alive at the same time; over it 508 (memory for "
+             "as many as at the start)"},
+    {.name = "user-quota",
+     .type = OPT_U32,
+     .offset = FIELD(user_quota),
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "allocations of one user; over it 486; 0: no limit"},
+    {.name = "source-quota",
+     .type = OPT_U32,
+     .offset = FIELD(source_quota),
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "allocations of one client address (IPv6: /64); over it 486; "
+             "0: no limit"},
+    {.name = "max-permissions",
+     .type = OPT_U16,
+     .offset = FIELD(max_permissions),
+     .min = 1,
+     .max = 1024,
+     .fallback = "64",
+     .flags = OPT_RELOAD,
+     .help = "permissions of one allocation; over it 508"},
+    {.name = "max-channels",
+     .type = OPT_U16,
+     .offset = FIELD(max_channels),
+     .min = 1,
+     .max = 1024,
+     .fallback = "64",
+     .flags = OPT_RELOAD,
+     .help = "channels of one allocation; over it 508"},
+    {.name = "max-bandwidth",
+     .type = OPT_SIZE,
+     .offset = FIELD(max_bandwidth),
+     .max = (uint64_t)1 << 40,
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "bytes per second of one allocation, each way; what is over it "
+             "is dropped; 0: no limit"},
+    {.name = "challenge-rate",
+     .type = OPT_U32,
+     .offset = FIELD(challenge_rate),
+     .max = 1000000,
+     .fallback = "500",
+     .flags = OPT_RELOAD,
+     .help = "answers per second to one source that has not proved who it is; "
+             "0: no limit"},
+    {.name = "max-connections",
+     .type = OPT_U32,
+     .offset = FIELD(max_connections),
+     .max = 1000000,
+     .fallback = "10000",
+     .flags = OPT_RELOAD,
+     .help = "TCP and TLS connections at a time; 0: no limit"},
+    {.name = "source-connections",
+     .type = OPT_U32,
+     .offset = FIELD(source_connections),
+     .max = 1000000,
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "TCP and TLS connections of one client address; 0: no limit"},
+    {.name = "idle-timeout",
+     .type = OPT_DURATION,
+     .offset = FIELD(idle_timeout),
+     .min = 1000,
+     .max = 24 * 3600 * 1000,
+     .fallback = "1m",
+     .help = "a connection without allocation is closed after this silence"},
+    {.name = "stream-buffer",
+     .type = OPT_SIZE,
+     .offset = FIELD(stream_buffer),
+     .min = 4096,
+     .max = 64 * 1024 * 1024,
+     .fallback = "128k",
+     .help = "bytes waiting for a slow TCP or TLS client; over it relayed "
+             "packets are dropped"},
+    {.name = "max-packet",
+     .type = OPT_SIZE,
+     .offset = FIELD(max_packet),
+     .min = 576,
+     .max = 65000,
+     .fallback = "2048",
+     .help = "longest packet relayed"},
+    {.name = "socket-buffer",
+     .type = OPT_SIZE,
+     .offset = FIELD(socket_buffer),
+     .max = 1024 * 1024 * 1024,
+     .fallback = "4m",
+     .help = "kernel buffer of a UDP listener, each way (as far as "
+             "net.core.rmem_max lets it)"},
+    {.name = "software",
+     .type = OPT_STRING,
+     .offset = FIELD(software),
+     .max = 127,
+     .flags = OPT_RELOAD,
+     .help = "SOFTWARE in answers to known users; not sent when not set"},
+    {.name = "log-allocations",
+     .type = OPT_BOOL,
+     .offset = FIELD(log_allocations),
+     .fallback = "true",
+     .flags = OPT_RELOAD,
+     .help = "a log line when an allocation opens and one when it ends"},
+};
+
+static void check_relays(struct config_build *build,
+                         const struct turn_config *c)
+{
+    for (size_t i = 0; i < c->relays.n; i++) {
+        const struct turn_relay_addr *relay = &c->relays.items[i];
+
+        if (addr_is_any(&relay->local) || addr_is_multicast(&relay->local))
+            config_error(build, "relay-address",
+                         "an address of this host is needed, not a wildcard");
+        if (relay->local.port != 0 || relay->advertised.port != 0)
+            config_error(build, "relay-address",
+                         "no port here; relay-ports says which");
+        if (relay->advertised.family != ADDR_NONE &&
+            relay->advertised.family != relay->local.family)
+            config_error(build, "relay-address",
+                         "address and advertised address must be both IPv4 "
+                         "or both IPv6");
+    }
+}
+
+static void check_tls(struct config_build *build, const struct turn_config *c)
+{
+    if (!c->certificate != !c->key)
+        config_error(build, c->certificate ? "key" : "certificate",
+                     "certificate and key go together");
+    for (size_t i = 0; i < c->listen.n; i++) {
+        if (c->listen.items[i].transport == TURN_LISTEN_TLS && !c->certificate)
+            config_error(build, "listen",
+                         "tls: needs a certificate and its key");
+    }
+}
+
+static void check_users(struct config_build *build, const struct turn_config *c)
+{
+    struct turn_rules *rules = NULL;
+    char error[TURN_RULES_ERROR_SIZE] = "";
+
+    if (!c->users.path && !c->secrets.path)
+        config_warn(build, "users-file",
+                    "neither users-file nor secret-file is set: nobody can "
+                    "allocate, only STUN Binding is answered");
+    if (turn_config_rules(c, NULL, 0, &rules, error) == ERR_CONFIG)
+        config_error(build, "users-file", "%s", error);
+    turn_rules_unref(rules);
+}
+
+static void check(struct config_build *build, void *values)
+{
+    const struct turn_config *c = values;
+
+    check_relays(build, c);
+    check_tls(build, c);
+    if (c->max_lifetime < c->lifetime)
+        config_error(build, "max-lifetime", "must not be below lifetime");
+    if (c->realm)
+        check_users(build, c);
+}
+
+const struct config_spec turn_config_spec = {
+    .program = "turn-server",
+    .summary = "relays media between outside clients and media servers "
+               "(STUN, TURN)",
+    .table = {options, ARRAY_SIZE(options), sizeof(struct turn_config), NULL},
+    .check = check,
+};
+
+static struct turn_limits limits_of(const struct turn_config *c)
+{
+    return (struct turn_limits){
+        .lifetime_default = (uint32_t)(c->lifetime / 1000),
+        .lifetime_max = (uint32_t)(c->max_lifetime / 1000),
+        .nonce_lifetime = (uint32_t)(c->nonce_lifetime / 1000),
+        .max_allocations = c->max_allocations,
+        .max_per_user = c->user_quota,
+        .max_per_source = c->source_quota,
+        .max_permissions = c->max_permissions,
+        .max_channels = c->max_channels,
+        .max_bandwidth = c->max_bandwidth,
+        .challenge_rate = c->challenge_rate,
+    };
+}
+
+int turn_config_rules(const struct turn_config *c, const struct addr *own,
+                      size_t n_own, struct turn_rules **ret_rules,
+                      char error[TURN_RULES_ERROR_SIZE])
+{
+    struct turn_rules_options o = {
+        .realm = span_str(c->realm),
+        .software = c->software ? span_str(c->software) : span_of(NULL, 0),
+        .users = {.users = c->users.value, .secrets = c->secrets.value},
+        .policy = {.allow = c->allow_peer.items,
+                   .n_allow = c->allow_peer.n,
+                   .deny = c->deny_peer.items,
+                   .n_deny = c->deny_peer.n,
+                   .own = own,
+                   .n_own = n_own,
+                   .relays = c->relays.items,
+                   .n_relays = c->relays.n,
+                   .relay_first = c->relay_ports.first,
+                   .relay_last = c->relay_ports.last,
+                   .hairpin = c->hairpin,
+                   .public_peers = c->public_peers},
+        .limits = limits_of(c),
+        .log_allocations = c->log_allocations,
+    };
+
+    return turn_rules_new(ret_rules, &o, error);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP and TLS clients: a stream cut into frames (RFC 8656 2.1, 12.5). */
+#include "turn_worker_internal.h"
+
+#include "base/err.h"
+#include "stun/stun_msg.h"
+
+#define LOG_COMPONENT "turn"
+#include "base/log.h"
+
+struct turn_conn {
+    struct turn_worker *w;
+    struct stream *stream;
+    struct turn_client client; /* link is the id of this connection */
+    struct buf partial;        /* the beginning of a frame */
+    struct alarm idle;
+    uint64_t last_frame;
+};
+
+size_t turn_conn_size(void)
+{
+    return sizeof(struct turn_conn);
+}
+
+/* The connection itself is closed, or dead already. */
+static void conn_free(struct turn_conn *conn)
+{
+    struct turn_worker *w = conn->w;
+
+    turn_core_on_client_gone(w->core, &conn->client, worker_now(w->worker));
+    alarm_cancel(&conn->idle);
+    buf_deinit(&conn->partial);
+    stats_dec(&w->stats->connections);
+    pool_give(w->conns, conn);
+    turn_worker_arm(w);
+}
+
+static void conn_close(struct turn_conn *conn, uint64_t *reason)
+{
+    stats_inc(reason);
+    stream_close(conn->stream);
+    conn_free(conn);
+}
+
+/* Only silence without an allocation is idleness. */
+static void on_idle(struct alarm *alarm, uint64_t now)
+{
+    struct turn_conn *conn = CONTAINER_OF(alarm, struct turn_conn, idle);
+    struct turn_worker *w = conn->w;
+    uint64_t limit = conn->last_frame + w->idle_timeout;
+
+    if (turn_core_has_client(w->core, &conn->client, now))
+        limit = now + w->idle_timeout;
+    if (limit > now)
+        alarm_set(&conn->idle, limit);
+    else
+        conn_close(conn, &w->stats->connections_idle);
+}
+
+/* Hand over all whole frames at the front. Returns the bytes used, or
+ * ERR_PARSE when what comes is no frame, or one too long to relay. */
+static ptrdiff_t take_frames(struct turn_conn *conn, struct span data,
+                             uint64_t now)
+{
+    struct turn_worker *w = conn->w;
+    size_t longest = w->max_packet + STUN_HEADER_SIZE + TURN_ANSWER_MAX;
+    size_t used = 0;
+
+    for (;;) {
+        struct span rest = span_from(data, used);
+        int size = stun_frame_size(rest);
+        struct turn_packet packet = {.tos = 0};
+
+        if (size < 0 || (size_t)size > longest)
+            return ERR_PARSE;
+        if (size == 0 || rest.len < (size_t)size)
+            return (ptrdiff_t)used;
+        packet.bytes = span_head(rest, (size_t)size);
+        turn_core_on_client(w->core, &conn->client, &packet, now);
+        conn->last_frame = now;
+        used += (size_t)size;
+    }
+}
+
+static ptrdiff_t on_bytes(struct turn_conn *conn, struct span data,
+                          uint64_t now)
+{
+    ptrdiff_t used;
+
+    if (buf_len(&conn->partial) == 0) {
+        used = take_frames(conn, data, now);
+        if (used < 0)
+            return used;
+        buf_put_span(&conn->partial, span_from(data, (size_t)used));
+        return buf_err(&conn->partial);
+    }
+    buf_put_span(&conn->partial, data);
+    if (buf_err(&conn->partial) < 0)
+        return buf_err(&conn->partial);
+    used = take_frames(conn, buf_span(&conn->partial), now);
+    if (used < 0)
+        return used;
+    buf_consume(&conn->partial, (size_t)used);
+    buf_shrink(&conn->partial);
+    return 0;
+}
+
+static void on_data(struct stream *stream, struct span data, void *arg)
+{
+    struct turn_conn *conn = arg;
+    struct turn_worker *w = conn->w;
+    ptrdiff_t err = on_bytes(conn, data, worker_now(w->worker));
+
+    (void)stream;
+    if (err < 0)
+        conn_close(conn, err == ERR_PARSE ? &w->stats->connections_garbage
+                                          : &w->stats->connections_full);
+    else
+        turn_worker_arm(w);
+}
+
+static void on_closed(struct stream *stream, int err, void *arg)
+{
+    (void)stream;
+    (void)err;
+    conn_free(arg);
+}
+
+static const struct stream_events events = {
+    .on_data = on_data,
+    .on_closed = on_closed,
+};
+
+void turn_conn_accept(struct listener *listener, struct stream *stream,
+                      void *arg)
+{
+    struct turn_door *door = arg;
+    struct turn_worker *w = door->owner;
+    struct pool_id id;
+    struct turn_conn *conn = pool_take(w->conns, &id);
+    uint64_t now = worker_now(w->worker);
+
+    (void)listener;
+    if (!conn) {
+        stats_inc(&w->stats->connections_full);
+        stream_close(stream);
+        return;
+    }
+    conn->w = w;
+    conn->stream = stream;
+    conn->client.remote = *stream_peer(stream);
+    conn->client.local = *stream_local(stream);
+    conn->client.link = pool_id_u64(id);
+    conn->client.transport = stream_tls(stream) ? TURN_TLS : TURN_TCP;
+    conn->last_frame = now;
+    /* what one read can bring behind an incomplete frame */
+    buf_init(&conn->partial, 256 * 1024);
+    alarm_init(&conn->idle, w->worker, on_idle);
+    alarm_set(&conn->idle, now + w->idle_timeout);
+    stats_inc(&w->stats->connections);
+    stream_set_events(stream, &events, conn);
+}
+
+void turn_conn_send(struct turn_worker *w, uint64_t link, struct span bytes)
+{
+    struct turn_conn *conn = pool_find(w->conns, pool_id_from_u64(link));
+
+    if (!conn) {
+        stats_inc(&w->stats->drop_client_gone);
+        return;
+    }
+    /* relayed media is worth nothing when it is late: drop, never wait */
+    if (stream_write(conn->stream, bytes) < 0)
+        stats_inc(&w->stats->drop_slow_client);
+}
+
+void turn_conn_close_all(struct turn_worker *w)
+{
+    struct turn_conn *conn;
+    uint32_t pos = 0;
+
+    while ((conn = pool_each(w->conns, &pos)) != NULL) {
+        stream_close(conn->stream);
+        conn_free(conn);
+    }
+}

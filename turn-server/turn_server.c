@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn_server.h"
+
+#include "app/json.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#define LOG_COMPONENT "turn"
+#include "base/log.h"
+
+enum { OWN_MAX = 1024 };
+
+struct turn_server {
+    struct turn_listen_group *listeners;
+    size_t n_listeners;
+    struct turn_shared *shared;
+    struct conn_limit *limit;
+    struct tls_tickets *tickets;
+    struct addr *own; /* listeners, on every address they are reached at */
+    size_t n_own;
+    uint32_t relay_ports; /* in all */
+
+    pthread_mutex_t lock; /* guards the two below */
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+};
+
+const struct turn_listen_group *
+turn_server_listeners(const struct turn_server *server, size_t *ret_n)
+{
+    *ret_n = server->n_listeners;
+    return server->listeners;
+}
+
+struct turn_shared *turn_server_shared(const struct turn_server *server)
+{
+    return server->shared;
+}
+
+struct conn_limit *turn_server_limit(const struct turn_server *server)
+{
+    return server->limit;
+}
+
+void turn_server_snapshot(struct turn_server *server,
+                          struct turn_rules **ret_rules,
+                          struct tls_ctx **ret_tls)
+{
+    pthread_mutex_lock(&server->lock);
+    *ret_rules = turn_rules_ref(server->rules);
+    *ret_tls = server->tls ? tls_ctx_ref(server->tls) : NULL;
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* --- what is ours --- */
+
+static void add_own(struct turn_server *server, struct addr a, uint16_t port)
+{
+    a.port = port;
+    a.scope = 0; /* as peers are written */
+    for (size_t i = 0; i < server->n_own; i++) {
+        if (addr_equal(&server->own[i], &a))
+            return;
+    }
+    if (server->n_own < OWN_MAX)
+        server->own[server->n_own++] = a;
+}
+
+/* A wildcard listener is reached at every address of this host. */
+static void add_interfaces(struct turn_server *server,
+                           const struct addr *listener)
+{
+    struct ifaddrs *list = NULL;
+    struct addr a;
+
+    if (getifaddrs(&list) < 0)
+        return;
+    for (struct ifaddrs *i = list; i; i = i->ifa_next) {
+        if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &a) == 0 &&
+            a.family == listener->family)
+            add_own(server, a, listener->port);
+    }
+    freeifaddrs(list);
+}
+
+/* The admin listener is loopback or a socket file; it is ours as well. */
+static int collect_own(struct turn_server *server, const struct turn_config *c)
+{
+    server->own = mem_zarray(OWN_MAX, sizeof(*server->own));
+    if (!server->own)
+        return -ENOMEM;
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        const struct addr *a = &server->listeners[i].addr;
+
+        if (addr_is_any(a))
+            add_interfaces(server, a);
+        else
+            add_own(server, *a, a->port);
+    }
+    if (c->common.admin_listen.family != ADDR_NONE)
+        add_own(server, c->common.admin_listen, c->common.admin_listen.port);
+    return 0;
+}
+
+/* --- snapshots --- */
+
+static int make_tls(const struct turn_server *server,
+                    const struct turn_config *c, struct tls_ctx **ret_tls,
+                    char error[TLS_ERROR_SIZE])
+{
+    /* RFC 7443 */
+    static const char *const alpn[] = {"stun.turn", "stun.nat-discovery", NULL};
+    struct tls_key_pair pair = {c->certificate, c->key};
+    struct tls_ctx_options o = {
+        .role = TLS_SERVER,
+        .pairs = &pair,
+        .n_pairs = 1,
+        .alpn = alpn,
+        .tickets = server->tickets,
+    };
+
+    *ret_tls = NULL;
+    return c->certificate ? tls_ctx_new(ret_tls, &o, error) : 0;
+}
+
+static int make_snapshot(struct turn_server *server,
+                         const struct turn_config *c,
+                         struct turn_rules **ret_rules,
+                         struct tls_ctx **ret_tls, char error[TLS_ERROR_SIZE])
+{
+    int err =
+        turn_config_rules(c, server->own, server->n_own, ret_rules, error);
+
+    if (err < 0)
+        return err;
+    err = make_tls(server, c, ret_tls, error);
+    if (err < 0)
+        turn_rules_unref(*ret_rules);
+    return err;
+}
+
+/* --- start and stop --- */
+
+static int open_listener(struct turn_server *server,
+                         const struct endpoint *endpoint, unsigned workers)
+{
+    struct turn_listen_group *l = &server->listeners[server->n_listeners];
+    struct bind_options o = {
+        .kind = endpoint->transport == TURN_LISTEN_UDP ? BIND_UDP : BIND_TCP,
+        .addr = endpoint->addr,
+        .count = workers,
+    };
+    char error[BIND_ERROR_SIZE];
+    char text[ADDR_TEXT_SIZE];
+    int err = bind_group_open(&l->group, &o, error);
+
+    if (err < 0) {
+        log_error("%s", error);
+        return err;
+    }
+    l->addr = *bind_group_addr(l->group);
+    l->kind = (enum turn_listen)endpoint->transport;
+    server->n_listeners++;
+    log_info("listening on %s:%s", endpoint->scheme, addr_str(&l->addr, text));
+    return 0;
+}
+
+static int open_listeners(struct turn_server *server,
+                          const struct turn_config *c, unsigned workers)
+{
+    server->listeners = mem_zarray(c->listen.n + 1, sizeof(*server->listeners));
+    if (!server->listeners)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->listen.n; i++) {
+        int err = open_listener(server, &c->listen.items[i], workers);
+
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+/* Better now than with the first caller's 508. */
+static void check_relay_addresses(const struct turn_config *c)
+{
+    char error[BIND_ERROR_SIZE];
+    char text[ADDR_TEXT_SIZE];
+
+    for (size_t i = 0; i < c->relays.n; i++) {
+        struct bind_options o = {
+            .kind = BIND_UDP, .addr = c->relays.items[i].local, .count = 1};
+        struct bind_group *probe;
+
+        if (bind_group_open(&probe, &o, error) == 0)
+            bind_group_close(probe);
+        else
+            log_warn("no relay on this address now, allocations there will "
+                     "be refused address=%s reason=\"%s\"",
+                     addr_ip_str(&o.addr, text), error);
+    }
+}
+
+static int start(struct turn_server *server, const struct turn_config *c,
+                 unsigned workers)
+{
+    char error[TLS_ERROR_SIZE] = "out of memory";
+    uint32_t ports = (uint32_t)(c->relay_ports.last - c->relay_ports.first) + 1;
+    int err = open_listeners(server, c, workers);
+
+    if (err == 0)
+        err = collect_own(server, c);
+    if (err == 0)
+        err = turn_shared_new(&server->shared, c->relays.items, c->relays.n,
+                              c->relay_ports.first, c->relay_ports.last);
+    if (err == 0)
+        err = conn_limit_new(&server->limit, c->max_connections,
+                             c->source_connections);
+    if (err == 0 && c->certificate)
+        err = tls_tickets_new(&server->tickets, 3600);
+    if (err < 0)
+        return err;
+    err = make_snapshot(server, c, &server->rules, &server->tls, error);
+    if (err < 0) {
+        log_error("%s", error);
+        return err;
+    }
+    server->relay_ports = (uint32_t)c->relays.n * ports;
+    check_relay_addresses(c);
+    return 0;
+}
+
+int turn_server_start(struct daemon *daemon, const struct config *config,
+                      void **ret_state)
+{
+    struct turn_server *server = mem_zalloc(sizeof(*server));
+    int err;
+
+    if (!server)
+        return -ENOMEM;
+    if (pthread_mutex_init(&server->lock, NULL) != 0) {
+        mem_free(server);
+        return -ENOMEM;
+    }
+    err = start(server, config_values(config), daemon_workers(daemon));
+    if (err < 0) {
+        turn_server_stop(server);
+        return err;
+    }
+    *ret_state = server;
+    return 0;
+}
+
+int turn_server_reload(void *state, const struct config *config,
+                       struct buf *report)
+{
+    struct turn_server *server = state;
+    const struct turn_config *c = config_values(config);
+    char error[TLS_ERROR_SIZE] = "out of memory";
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+    int err;
+
+    if (c->certificate && !server->tls) {
+        buf_put_str(report, "certificate: the first one needs a restart\n");
+        return ERR_CONFIG;
+    }
+    err = make_snapshot(server, c, &rules, &tls, error);
+    if (err < 0) {
+        buf_printf(report, "%s\n", error);
+        return err;
+    }
+    conn_limit_set(server->limit, c->max_connections, c->source_connections);
+    pthread_mutex_lock(&server->lock);
+    turn_rules_unref(server->rules);
+    server->rules = rules;
+    if (tls) { /* a listener that does TLS goes on doing it */
+        tls_ctx_unref(server->tls);
+        server->tls = tls;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return 0;
+}
+
+void turn_server_stop(void *state)
+{
+    struct turn_server *server = state;
+
+    for (size_t i = 0; i < server->n_listeners; i++)
+        bind_group_close(server->listeners[i].group);
+    mem_free(server->listeners);
+    mem_free(server->own);
+    turn_rules_unref(server->rules);
+    tls_ctx_unref(server->tls);
+    tls_tickets_unref(server->tickets);
+    conn_limit_unref(server->limit);
+    turn_shared_free(server->shared);
+    pthread_mutex_destroy(&server->lock);
+    mem_free(server);
+}
+
+static void status_listeners(const struct turn_server *server, struct buf *json)
+{
+    static const char *const names[] = {"udp", "tcp", "tls"};
+    char text[ADDR_TEXT_SIZE];
+    char line[ADDR_TEXT_SIZE + 8];
+
+    json_key(json, "listeners");
+    json_open(json, '[');
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        const struct turn_listen_group *l = &server->listeners[i];
+
+        snprintf(line, sizeof(line), "%s:%s", names[l->kind],
+                 addr_str(&l->addr, text));
+        json_str(json, line);
+    }
+    json_close(json, ']');
+}
+
+void turn_server_status(void *state, struct buf *json)
+{
+    struct turn_server *server = state;
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+
+    turn_server_snapshot(server, &rules, &tls);
+    status_listeners(server, json);
+    json_key(json, "relay_ports");
+    json_open(json, '{');
+    json_key(json, "taken");
+    json_u64(json, turn_ports_taken(server->shared->ports));
+    json_key(json, "all");
+    json_u64(json, server->relay_ports);
+    json_close(json, '}');
+    json_key(json, "allocations");
+    json_u64(json, turn_quota_total(server->shared->quota));
+    json_key(json, "users");
+    json_u64(json, turn_users_count(rules->users));
+    json_key(json, "secrets");
+    json_u64(json, turn_users_secrets(rules->users));
+    if (tls) {
+        int days = tls_ctx_days_left(tls, (int64_t)time(NULL));
+
+        json_key(json, "certificate_days_left");
+        json_u64(json, days > 0 ? (uint64_t)days : 0);
+    }
+    turn_rules_unref(rules);
+    tls_ctx_unref(tls);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* turn_server.h - the process: what all workers share, and its hooks.
+ *
+ * Made on the main thread before the workers start: the bound listening
+ * sockets (one for each worker), relay ports and quotas, and the present
+ * rules and certificate as counted snapshots.
+ */
+#ifndef TURN_SERVER_H
+#define TURN_SERVER_H
+
+#include "app/daemon.h"
+#include "net/bind.h"
+#include "net/conn_limit.h"
+#include "net/stream.h"
+#include "net/tls_ctx.h"
+#include "net/udp.h"
+#include "turn/turn_core.h"
+#include "turn_config.h"
+
+/* What the shell counts beside the core. */
+#define TURN_SHELL_STATS(X)                                                    \
+    X(GAUGE, connections, "connections", "", "TCP and TLS clients")            \
+    X(COUNTER, connections_idle, "connections_closed", "reason=\"idle\"",      \
+      "connections closed by us")                                              \
+    X(COUNTER, connections_garbage, "connections_closed",                      \
+      "reason=\"garbage\"", "connections closed by us")                        \
+    X(COUNTER, connections_full, "connections_closed", "reason=\"full\"",      \
+      "connections closed by us")                                              \
+    X(COUNTER, drop_slow_client, "stream_dropped", "reason=\"slow_client\"",   \
+      "packets not sent to a TCP or TLS client")                               \
+    X(COUNTER, drop_client_gone, "stream_dropped", "reason=\"client_gone\"",   \
+      "packets not sent to a TCP or TLS client")                               \
+    X(COUNTER, drop_too_long, "drop_too_long", "",                             \
+      "UDP packets longer than max-packet")
+
+/* One worker's figures, in one block. */
+struct turn_server_stats {
+    struct turn_stats core;
+    TURN_SHELL_STATS(STATS_FIELD)
+    struct udp_stats udp;       /* copied once a second */
+    struct stream_stats stream; /* the same */
+};
+
+struct turn_listen_group {
+    struct bind_group *group;
+    struct addr addr; /* as bound, with the real port */
+    enum turn_listen kind;
+};
+
+struct turn_server;
+
+/* The hooks of struct daemon_spec on the main thread. */
+int turn_server_start(struct daemon *daemon, const struct config *config,
+                      void **ret_state);
+int turn_server_reload(void *state, const struct config *config,
+                       struct buf *report);
+void turn_server_stop(void *state);
+void turn_server_status(void *state, struct buf *json);
+
+/* For workers; constant after the start. */
+const struct turn_listen_group *
+turn_server_listeners(const struct turn_server *server, size_t *ret_n);
+struct turn_shared *turn_server_shared(const struct turn_server *server);
+struct conn_limit *turn_server_limit(const struct turn_server *server);
+
+/* References to the present snapshots; any thread. `*ret_tls` is NULL when
+ * there is no certificate. */
+void turn_server_snapshot(struct turn_server *server,
+                          struct turn_rules **ret_rules,
+                          struct tls_ctx **ret_tls);
+
+#endif /* TURN_SERVER_H */

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn_worker.h"
+
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "turn_worker_internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define LOG_COMPONENT "turn"
+#include "base/log.h"
+
+_Static_assert((int)UDP_HEADROOM >= (int)TURN_HEADROOM, "headers fit in the headroom");
+
+/* A relay socket. */
+struct turn_socket {
+    struct turn_worker *w;
+    struct udp *udp;
+    struct pool_id alloc;
+};
+
+/* --- the core's environment --- */
+
+static void on_relay_packets(struct udp *udp, struct udp_packet *packets,
+                             size_t n, void *arg)
+{
+    struct turn_socket *s = arg;
+    struct turn_worker *w = s->w;
+    struct pool_id alloc = s->alloc;
+
+    (void)udp;
+    for (size_t i = 0; i < n; i++) {
+        struct turn_datagram datagram = {packets[i].from, packets[i].data,
+                                         packets[i].len, packets[i].tos};
+
+        if (packets[i].truncated || packets[i].len > w->max_packet) {
+            stats_inc(&w->stats->drop_too_long);
+            continue;
+        }
+        datagram.from.scope = 0; /* peers are named without */
+        turn_core_on_peer(w->core, alloc, &datagram, packets[i].now);
+    }
+}
+
+static int relay_open(void *arg, struct pool_id alloc, const struct addr *want,
+                      void **ret_relay)
+{
+    struct turn_worker *w = arg;
+    struct pool_id id;
+    struct turn_socket *s = pool_take(w->relays, &id);
+    struct udp_options o = {
+        .bind = *want,
+        .batch = 4,
+        .on_packets = on_relay_packets,
+        .arg = s,
+    };
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    s->w = w;
+    s->alloc = alloc;
+    err = udp_open(&s->udp, w->ring, &o);
+    if (err < 0) {
+        pool_give(w->relays, s);
+        return err;
+    }
+    *ret_relay = s;
+    return 0;
+}
+
+static void relay_close(void *arg, void *handle)
+{
+    struct turn_worker *w = arg;
+    struct turn_socket *s = handle;
+
+    udp_close(s->udp);
+    pool_give(w->relays, s);
+}
+
+static void to_client(void *arg, const struct turn_client *to,
+                      const struct turn_packet *packet)
+{
+    struct turn_worker *w = arg;
+    const struct turn_door *door;
+    struct udp_dest dest = {.to = to->remote};
+
+    if (turn_transport_is_stream(to->transport)) {
+        turn_conn_send(w, to->link, packet->bytes);
+        return;
+    }
+    door = &w->doors[to->link];
+    if (door->is_wildcard)
+        dest.from = to->local;
+    dest.tos = packet->tos;
+    dest.has_tos = packet->tos != 0;
+    if (udp_send(door->udp, &dest, packet->bytes) < 0)
+        stats_inc(&w->stats->drop_too_long);
+}
+
+static void to_peer(void *arg, void *handle, const struct addr *to,
+                    const struct turn_packet *packet)
+{
+    struct turn_worker *w = arg;
+    struct turn_socket *s = handle;
+    struct udp_dest dest = {
+        .to = *to, .tos = packet->tos, .has_tos = packet->tos != 0};
+
+    if (udp_send(s->udp, &dest, packet->bytes) < 0)
+        stats_inc(&w->stats->drop_too_long);
+}
+
+static void random_bytes(void *arg, void *out, size_t len)
+{
+    (void)arg;
+    crypto_random(out, len);
+}
+
+static uint64_t epoch(void *arg)
+{
+    (void)arg;
+    return (uint64_t)time(NULL);
+}
+
+/* --- events --- */
+
+void turn_worker_arm(struct turn_worker *w)
+{
+    alarm_set(&w->deadline, turn_core_next_deadline(w->core));
+}
+
+static void on_deadline(struct alarm *alarm, uint64_t now)
+{
+    struct turn_worker *w = CONTAINER_OF(alarm, struct turn_worker, deadline);
+
+    turn_core_on_timer(w->core, now);
+    turn_worker_arm(w);
+}
+
+static void copy_stats(uint64_t *to, const uint64_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        stats_set(&to[i], stats_get(&from[i]));
+}
+
+static void on_second(struct alarm *alarm, uint64_t now)
+{
+    struct turn_worker *w = CONTAINER_OF(alarm, struct turn_worker, second);
+
+    copy_stats((uint64_t *)(void *)&w->stats->udp,
+               (const uint64_t *)(const void *)udp_ring_stats(w->ring),
+               sizeof(w->stats->udp) / sizeof(uint64_t));
+    copy_stats((uint64_t *)(void *)&w->stats->stream,
+               (const uint64_t *)(const void *)stream_stats(w->worker),
+               sizeof(w->stats->stream) / sizeof(uint64_t));
+    alarm_set(&w->second, now + 1000);
+}
+
+static void on_client_packets(struct udp *udp, struct udp_packet *packets,
+                              size_t n, void *arg)
+{
+    struct turn_door *door = arg;
+    struct turn_worker *w = door->owner;
+
+    (void)udp;
+    for (size_t i = 0; i < n; i++) {
+        const struct udp_packet *p = &packets[i];
+        struct turn_client client = {.remote = p->from,
+                                     .local = p->to,
+                                     .link = door->link,
+                                     .transport = TURN_UDP};
+        struct turn_packet packet = {span_of(p->data, p->len), p->tos};
+
+        if (p->truncated)
+            stats_inc(&w->stats->drop_too_long);
+        else
+            turn_core_on_client(w->core, &client, &packet, p->now);
+    }
+    turn_worker_arm(w);
+}
+
+/* --- start --- */
+
+static int open_udp(struct turn_worker *w, struct turn_door *door,
+                    const struct turn_listen_group *l, int buffer)
+{
+    struct udp_options o = {
+        .group = l->group,
+        .recv_buffer = buffer,
+        .send_buffer = buffer,
+        .on_packets = on_client_packets,
+        .arg = door,
+    };
+
+    door->is_wildcard = addr_is_any(&l->addr);
+    return udp_open(&door->udp, w->ring, &o);
+}
+
+static int open_tcp(struct turn_worker *w, struct turn_door *door,
+                    const struct turn_listen_group *l, struct tls_ctx *tls)
+{
+    struct listener_options o = {
+        .group = l->group,
+        .mode = LISTENER_PLAIN,
+        .tls = tls,
+        .limit = turn_server_limit(w->server),
+        .stream = {.max_queued = w->stream_buffer, .keepalive_s = 60},
+        .on_accept = turn_conn_accept,
+        .arg = door,
+    };
+
+    if (tls)
+        o.mode = l->kind == TURN_LISTEN_TLS ? LISTENER_TLS : LISTENER_DETECT;
+    return listener_open(&door->listener, w->worker, &o);
+}
+
+static int open_doors(struct turn_worker *w, const struct turn_config *c,
+                      struct tls_ctx *tls)
+{
+    const struct turn_listen_group *listeners;
+    size_t n;
+    int err = 0;
+
+    listeners = turn_server_listeners(w->server, &n);
+    w->doors = mem_zarray(n + 1, sizeof(*w->doors));
+    if (!w->doors)
+        return -ENOMEM;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        struct turn_door *door = &w->doors[i];
+
+        door->owner = w;
+        door->link = i;
+        w->n_doors = i + 1;
+        if (listeners[i].kind == TURN_LISTEN_UDP)
+            err = open_udp(w, door, &listeners[i], (int)c->socket_buffer);
+        else
+            err = open_tcp(w, door, &listeners[i], tls);
+    }
+    return err;
+}
+
+static int make_tables(struct turn_worker *w, const struct turn_config *c,
+                       struct turn_rules *rules)
+{
+    struct turn_core_options o = {
+        .env = {relay_open, relay_close, to_client, to_peer, random_bytes,
+                epoch, w},
+        .shared = turn_server_shared(w->server),
+        .rules = rules,
+        .stats = &w->stats->core,
+        .max_allocations = c->max_allocations,
+    };
+    struct udp_ring_config ring = {
+        .slot_size = (unsigned)w->max_packet + TURN_TAILROOM,
+    };
+    int err;
+
+    err = pool_new(&w->relays, sizeof(struct turn_socket),
+                   2 * c->max_allocations);
+    if (err == 0)
+        err = pool_new(&w->conns, turn_conn_size(),
+                       c->max_connections ? c->max_connections : 1000000);
+    if (err == 0)
+        err = udp_ring_new(&w->ring, w->worker, &ring);
+    if (err == 0)
+        err = turn_core_new(&w->core, &o);
+    return err;
+}
+
+static int build(struct turn_worker *w, const struct turn_config *c)
+{
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+    int err;
+
+    w->max_packet = c->max_packet;
+    w->idle_timeout = c->idle_timeout;
+    w->stream_buffer = c->stream_buffer;
+    alarm_init(&w->deadline, w->worker, on_deadline);
+    alarm_init(&w->second, w->worker, on_second);
+    turn_server_snapshot(w->server, &rules, &tls);
+    err = make_tables(w, c, rules);
+    if (err == 0)
+        err = open_doors(w, c, tls);
+    if (err == 0)
+        alarm_set(&w->second, worker_now(w->worker) + 1000);
+    turn_rules_unref(rules);
+    tls_ctx_unref(tls);
+    return err;
+}
+
+int turn_worker_start(void *state, struct worker *worker,
+                      const struct config *config, void *stats,
+                      void **ret_worker_state)
+{
+    struct turn_worker *w = mem_zalloc(sizeof(*w));
+    int err;
+
+    if (!w)
+        return -ENOMEM;
+    w->server = state;
+    w->worker = worker;
+    w->stats = stats;
+    err = build(w, config_values(config));
+    if (err < 0) {
+        log_error("worker not started: %s", err_str(err));
+        turn_worker_stop(w);
+        turn_worker_free(w);
+        return err;
+    }
+    *ret_worker_state = w;
+    return 0;
+}
+
+void turn_worker_reload(void *worker_state, const struct config *config)
+{
+    struct turn_worker *w = worker_state;
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+
+    (void)config;
+    turn_server_snapshot(w->server, &rules, &tls);
+    turn_core_set_rules(w->core, rules, worker_now(w->worker));
+    for (size_t i = 0; i < w->n_doors; i++) {
+        if (w->doors[i].listener && tls)
+            listener_set_tls(w->doors[i].listener, tls);
+    }
+    turn_rules_unref(rules);
+    tls_ctx_unref(tls);
+}
+
+/* Clients learn from the 508 that they should go elsewhere; a closed port
+ * would only let them wait. */
+void turn_worker_drain(void *worker_state)
+{
+    struct turn_worker *w = worker_state;
+
+    turn_core_drain(w->core);
+}
+
+void turn_worker_stop(void *worker_state)
+{
+    struct turn_worker *w = worker_state;
+
+    alarm_cancel(&w->deadline);
+    alarm_cancel(&w->second);
+    for (size_t i = 0; i < w->n_doors; i++) {
+        listener_close(w->doors[i].listener);
+        w->doors[i].listener = NULL;
+    }
+    if (w->core)
+        turn_conn_close_all(w);
+    turn_core_free(w->core); /* closes the relay sockets */
+    w->core = NULL;
+    for (size_t i = 0; i < w->n_doors; i++) {
+        udp_close(w->doors[i].udp);
+        w->doors[i].udp = NULL;
+    }
+    udp_ring_close(w->ring);
+    w->ring = NULL;
+    alarm_cancel(&w->deadline);
+}
+
+void turn_worker_free(void *worker_state)
+{
+    struct turn_worker *w = worker_state;
+
+    pool_free(w->relays);
+    pool_free(w->conns);
+    mem_free(w->doors);
+    mem_free(w);
+}

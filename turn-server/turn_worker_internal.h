@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* turn_worker_internal.h - what turn_worker.c (UDP, the core's environment)
+ * and turn_conn.c (TCP and TLS clients) share.
+ */
+#ifndef TURN_WORKER_INTERNAL_H
+#define TURN_WORKER_INTERNAL_H
+
+#include "base/buf.h"
+#include "net/alarm.h"
+#include "net/listener.h"
+#include "turn_worker.h"
+
+/* A socket that clients send to, or a TCP listener. */
+struct turn_door {
+    struct turn_worker *owner;
+    struct udp *udp;
+    struct listener *listener;
+    uint64_t link; /* in struct turn_client of its UDP clients */
+    bool is_wildcard;
+};
+
+struct turn_worker {
+    struct turn_server *server;
+    struct worker *worker;
+    struct turn_core *core;
+    struct udp_ring *ring;
+    struct turn_server_stats *stats;
+    struct pool *relays; /* struct turn_socket */
+    struct pool *conns;  /* struct turn_conn */
+    struct turn_door *doors;
+    size_t n_doors;
+    struct alarm deadline; /* of the core */
+    struct alarm second;   /* figures are copied */
+    size_t max_packet;
+    uint64_t idle_timeout;
+    size_t stream_buffer;
+};
+
+/* Arm the alarm for the core's next deadline. After every event. */
+void turn_worker_arm(struct turn_worker *w);
+
+/* --- turn_conn.c --- */
+
+struct turn_conn;
+
+/* on_accept of the listeners; `arg` is the door. */
+void turn_conn_accept(struct listener *listener, struct stream *stream,
+                      void *arg);
+
+/* A frame for the client on connection `link`. */
+void turn_conn_send(struct turn_worker *w, uint64_t link, struct span bytes);
+
+/* Close all. */
+void turn_conn_close_all(struct turn_worker *w);
+
+/* The size of a pool item. */
+size_t turn_conn_size(void);
+
+#endif /* TURN_WORKER_INTERNAL_H */
