@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "proxy/sip_rewrite.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct sip_fork *find(const struct sip_core *core, uint64_t user)
@@ -44,7 +45,7 @@ static struct sip_fork *fork_new(struct sip_core *core)
 
 static void free_if_over(struct sip_core *core, struct sip_fork *fork)
 {
-    if (fork->live > 0 || fork->starting)
+    if (fork->live > 0 || fork->busy)
         return;
     timers_cancel(&core->timers, &fork->timer_c);
     timers_cancel(&core->timers, &fork->silence);
@@ -161,7 +162,7 @@ static int send_branch(struct sip_core *core, struct sip_fork *fork,
     int err;
 
     if (!route.flow)
-        return -1;
+        return ERR_STATE;
     if (s) {
         passage.server_tag = s->tag;
     } else {
@@ -187,6 +188,13 @@ static int send_branch(struct sip_core *core, struct sip_fork *fork,
     return 0;
 }
 
+/* What did not leave us says nothing about the server. */
+static bool is_our_own(int err)
+{
+    return err == ERR_LIMIT || err == -ENOMEM || err == ERR_STATE ||
+           err == ERR_PARSE;
+}
+
 /* Choose a media server and send; again with the next while sending fails.
  * False when there is none (left). */
 static bool try_server(struct sip_core *core, struct sip_fork *fork,
@@ -194,6 +202,7 @@ static bool try_server(struct sip_core *core, struct sip_fork *fork,
 {
     while (fork->n < SIP_FORK_BRANCHES) {
         struct sip_target to;
+        int err;
 
         if (server < 0)
             server = sip_dispatch_pick(&core->dispatch, fork->group,
@@ -202,11 +211,14 @@ static bool try_server(struct sip_core *core, struct sip_fork *fork,
             return false;
         fork->tried |= UINT64_C(1) << server;
         sip_core_server_target(core, server, &to);
-        if (send_branch(core, fork, request, &to, server, now) == 0) {
+        err = send_branch(core, fork, request, &to, server, now);
+        if (err == 0) {
             timers_set(&core->timers, &fork->silence,
                        now + core->config->server_timeout_ms);
             return true;
         }
+        if (is_our_own(err))
+            return false;
         sip_core_server_failed(core, server, now);
         server = -1;
     }
@@ -590,10 +602,20 @@ static void on_silence(struct sip_core *core, struct sip_fork *fork,
 
 void sip_fork_on_timer(struct sip_core *core, struct timer *timer, uint64_t now)
 {
-    if (timer->kind == SIP_FORK_TIMER_C)
-        on_timer_c(core, CONTAINER_OF(timer, struct sip_fork, timer_c), now);
+    bool is_c = timer->kind == SIP_FORK_TIMER_C;
+    struct sip_fork *fork = is_c
+                                ? CONTAINER_OF(timer, struct sip_fork, timer_c)
+                                : CONTAINER_OF(timer, struct sip_fork, silence);
+
+    /* No transaction is in the middle of telling us something that would keep
+     * the fork alive, and ending the last one frees it. */
+    fork->busy = true;
+    if (is_c)
+        on_timer_c(core, fork, now);
     else
-        on_silence(core, CONTAINER_OF(timer, struct sip_fork, silence), now);
+        on_silence(core, fork, now);
+    fork->busy = false;
+    free_if_over(core, fork);
 }
 
 /* --- entries --- */
@@ -614,7 +636,8 @@ static void send_first(struct sip_core *core, struct sip_fork *fork,
     err = send_branch(core, fork, request, &route->flow->target, -1, now);
     if (err < 0) {
         refuse(core, fork,
-               err == ERR_LIMIT ? SIP_REFUSED_full : SIP_REFUSED_flow_gone,
+               err == ERR_LIMIT || err == -ENOMEM ? SIP_REFUSED_full
+                                                  : SIP_REFUSED_flow_gone,
                now);
         stop_waiting(core, fork);
     }
@@ -640,7 +663,7 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
     fork->flow = route->flow->target.flow;
     fork->hash = hash;
     fork->from = *from;
-    fork->starting = true;
+    fork->busy = true;
     if (sip_txns_server_new(core->txns, request, from, pool_id_u64(fork->id),
                             now, &fork->server) < 0) {
         sip_core_refuse(core, request, from, SIP_REFUSED_full);
@@ -656,7 +679,7 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
         }
         send_first(core, fork, request, route, now);
     }
-    fork->starting = false;
+    fork->busy = false;
     free_if_over(core, fork);
 }
 
@@ -726,7 +749,7 @@ void sip_fork_probe(struct sip_core *core, int server, uint64_t now)
     *b = (struct sip_branch){.tag = s->tag};
     sip_core_server_target(core, server, &to);
     write_probe(core, &to);
-    fork->starting = true;
+    fork->busy = true;
     SIP_COUNT(core, probes);
     if (sip_txns_client_new(core->txns, buf_span(&core->out), &to,
                             pool_id_u64(fork->id), now, &b->txn) == 0) {
@@ -738,6 +761,6 @@ void sip_fork_probe(struct sip_core *core, int server, uint64_t now)
     } else {
         sip_core_server_failed(core, server, now);
     }
-    fork->starting = false;
+    fork->busy = false;
     free_if_over(core, fork);
 }

@@ -34,7 +34,7 @@ struct sip_fork {
     bool is_initial;       /* may be sent to another server */
     bool cancelled;        /* by the caller */
     bool finished;         /* a final response went back */
-    bool starting;         /* inside sip_fork_start(): keep it alive */
+    bool busy;             /* one of our functions uses it: keep it alive */
     bool contact;          /* of the route: token in the Request-URI */
     bool sips;             /* of the route */
     unsigned pop;          /* of the route */

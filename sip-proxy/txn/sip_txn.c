@@ -34,6 +34,8 @@ int sip_txns_new(struct sip_txns **ret_txns, const struct sip_txn_config *cfg,
     env->random(env->arg, txns->seed, sizeof(txns->seed));
     map_init(&txns->by_key, cfg->max, (const uint8_t *)txns->seed);
     timers_init(&txns->timers);
+    for (size_t i = 0; i < SIP_TXN_FLOW_BUCKETS; i++)
+        list_init(&txns->by_flow[i]);
     buf_init(&txns->scratch, sip_limits_own.message);
     err = pool_new(&txns->pool, sizeof(struct sip_txn), cfg->max);
     if (err < 0) {
@@ -246,6 +248,7 @@ static int txn_new(struct sip_txns *txns, enum sip_txn_kind kind,
     memcpy(txn->key, key, SIP_TXN_KEY_SIZE);
     timer_init(&txn->resend, SIP_TXN_RESEND);
     timer_init(&txn->life, SIP_TXN_LIFE);
+    list_init(&txn->node);
     err = copy_keep(txns, request, &txn->request);
     if (err < 0)
         goto fail;
@@ -266,6 +269,7 @@ fail:
 static void txn_free(struct sip_txns *txns, struct sip_txn *txn)
 {
     txn_stop_timers(txns, txn);
+    list_remove(&txn->node);
     (void)map_remove(&txns->by_key, span_of(txn->key, SIP_TXN_KEY_SIZE));
     txn_drop_request(txns, txn);
     txn_drop_last(txns, txn);
@@ -386,21 +390,31 @@ int sip_txns_find_cancelled(const struct sip_txns *txns,
     return 0;
 }
 
-static bool is_waiting_client(const struct sip_txn *txn)
+/* Slots of a connection pool are in the low bits. */
+static struct list *flow_bucket(struct sip_txns *txns, uint64_t flow)
 {
-    return (txn->kind == SIP_TXN_ICT || txn->kind == SIP_TXN_NICT) &&
-           txn->state != SIP_TXN_COMPLETED && txn->state != SIP_TXN_ACCEPTED;
+    return &txns->by_flow[flow & (SIP_TXN_FLOW_BUCKETS - 1)];
+}
+
+static struct sip_txn *find_waiting(struct sip_txns *txns, uint64_t flow)
+{
+    LIST_FOREACH (node, flow_bucket(txns, flow)) {
+        struct sip_txn *txn = CONTAINER_OF(node, struct sip_txn, node);
+
+        if (txn->target.flow == flow && txn->state != SIP_TXN_COMPLETED &&
+            txn->state != SIP_TXN_ACCEPTED)
+            return txn;
+    }
+    return NULL;
 }
 
 void sip_txns_on_flow_closed(struct sip_txns *txns, uint64_t flow, uint64_t now)
 {
     struct sip_txn *txn;
-    uint32_t pos = 0;
 
-    while ((txn = pool_each(txns->pool, &pos)) != NULL) {
-        if (flow != 0 && txn->target.flow == flow && is_waiting_client(txn))
-            txn_end_error(txns, txn, ERR_CLOSED, now);
-    }
+    /* From the start each time: the user may have ended others meanwhile. */
+    while (flow != 0 && (txn = find_waiting(txns, flow)) != NULL)
+        txn_end_error(txns, txn, ERR_CLOSED, now);
 }
 
 /* --- what the user does --- */
@@ -463,7 +477,7 @@ int sip_txn_set_target(struct sip_txns *txns, struct pool_id id,
 {
     struct sip_txn *txn = pool_find(txns->pool, id);
 
-    if (!txn)
+    if (!txn || (txn->kind != SIP_TXN_IST && txn->kind != SIP_TXN_NIST))
         return ERR_STATE;
     txn->target = *to;
     return 0;
@@ -496,6 +510,8 @@ int sip_txns_client_new(struct sip_txns *txns, struct span request,
         txn_free(txns, txn);
         return err;
     }
+    if (to->flow != 0)
+        list_push_back(flow_bucket(txns, to->flow), &txn->node);
     txns->stats.made[txn->kind]++;
     *ret_id = pool_id_of(txns->pool, txn);
     if (is_invite)

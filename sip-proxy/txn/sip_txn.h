@@ -152,8 +152,8 @@ int sip_txns_server_new(struct sip_txns *txns, const struct sip_msg *request,
 int sip_txn_respond(struct sip_txns *txns, struct pool_id id,
                     struct span response, uint64_t now);
 
-/* Answers go there from now on (client came back on a new connection).
- * Returns 0 or ERR_STATE. */
+/* Server: answers go there from now on (client came back on a new
+ * connection). Returns 0 or ERR_STATE. */
 int sip_txn_set_target(struct sip_txns *txns, struct pool_id id,
                        const struct sip_target *to);
 

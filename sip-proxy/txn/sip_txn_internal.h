@@ -9,11 +9,15 @@
 #define TXN_SIP_TXN_INTERNAL_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/timers.h"
 #include "txn/sip_txn.h"
 
-enum { SIP_TXN_KEY_SIZE = 16 };
+enum {
+    SIP_TXN_KEY_SIZE = 16,
+    SIP_TXN_FLOW_BUCKETS = 1024, /* power of two */
+};
 
 enum sip_txn_timer {
     SIP_TXN_RESEND, /* A, E, G, and the delay of the automatic 100 */
@@ -24,6 +28,7 @@ struct sip_txn {
     uint8_t key[SIP_TXN_KEY_SIZE];
     struct timer resend;
     struct timer life;
+    struct list node; /* clients on a connection: in a bucket by flow */
     struct sip_target target;
     uint64_t user;
     uint8_t *request; /* owned copy, or NULL */
@@ -43,6 +48,9 @@ struct sip_txns {
     struct pool *pool;
     struct map by_key;
     struct timers timers;
+    /* Ten thousand connections may close in one second; each looks at its
+     * own few transactions only. */
+    struct list by_flow[SIP_TXN_FLOW_BUCKETS];
     uint64_t seed[4];   /* two hashes make a key */
     struct buf scratch; /* a message being built */
     struct sip_txn_stats stats;

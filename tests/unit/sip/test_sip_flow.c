@@ -4,6 +4,7 @@
 #include "support/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { MAX = 4 };
 
