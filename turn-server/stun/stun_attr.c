@@ -97,9 +97,11 @@ int stun_attr_error(struct span value, int *ret_code, struct span *ret_reason)
 
 static uint16_t type_of(enum stun_class class, uint16_t method)
 {
-    return (uint16_t)((method & 0xF) | (method & 0x70) << 1 |
-                      (method & 0xF80) << 2 | (class & 1) << 4 |
-                      (class & 2) << 7);
+    uint32_t c = class;
+    uint32_t m = method;
+
+    return (uint16_t)((m & 0xF) | (m & 0x70) << 1 | (m & 0xF80) << 2 |
+                      (c & 1) << 4 | (c & 2) << 7);
 }
 
 void stun_write_start(struct stun_writer *w, void *out, size_t size,

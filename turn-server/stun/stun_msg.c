@@ -10,6 +10,9 @@ static const uint16_t attr_types[STUN_ATTR_COUNT] = {
 #undef STUN_ATTR_TYPE
 };
 
+/* What clients built on coturn up to 4.6 still send for it. */
+enum { DRAFT_ADDITIONAL_ADDRESS_FAMILY = 0x8032 };
+
 /* How much of a message is behind us while indexing it. */
 enum stage { STAGE_OPEN, STAGE_SHA1, STAGE_SHA256, STAGE_FINGERPRINT };
 
@@ -21,6 +24,8 @@ static int attr_of_type(uint16_t type)
         return name;
         STUN_ATTR_MAP(STUN_ATTR_CASE)
 #undef STUN_ATTR_CASE
+    case DRAFT_ADDITIONAL_ADDRESS_FAMILY:
+        return STUN_ADDITIONAL_ADDRESS_FAMILY;
     default:
         return -1;
     }
