@@ -4,7 +4,7 @@
 // Afterwards nothing of them is left in any daemon.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { missing } from "../support/edge.mjs";
 import { browserPath } from "../support/browser.mjs";
 import { hangUp, holdAndResume, sendKeys, Stage } from "../support/calls.mjs";
@@ -14,11 +14,11 @@ const relay = "ice=relay&turn=udp";
 
 let stage;
 before(async () => { if (!skip) stage = await Stage.set(); });
+afterEach(async () => { await stage?.reset(); });
 after(async () => { await stage?.clear(); });
 
 for (const [transport, caller] of [["udp", true], ["tcp", false], ["tls", true]])
   test(`two browsers talk, TURN over ${transport}`, { skip, timeout: 120000 }, async () => {
-    const fds = stage.fds();
     const { alice, bob } = await stage.talking(`ice=relay&turn=${transport}`);
     for (const phone of [alice, bob]) {
       const now = await phone.hears();
@@ -31,14 +31,14 @@ for (const [transport, caller] of [["udp", true], ["tcp", false], ["tls", true]]
     await sendKeys(bob, alice, "159#");
     if (caller) await hangUp(alice, bob);
     else await hangUp(bob, alice);
-    await stage.leave([alice, bob], fds);
+    await stage.leave(alice, bob);
   });
 
 test("a call that nobody answers is cancelled", { skip, timeout: 60000 }, async () => {
   const { alice, bob } = await stage.ringing(relay);
   await hangUp(alice, bob);
   assert.match((await bob.events()).join("\n"), /call ended: Canceled/);
-  await stage.leave([alice, bob]);
+  await stage.leave(alice, bob);
 });
 
 test("a call that is declined ends on both sides", { skip, timeout: 60000 }, async () => {
@@ -47,19 +47,25 @@ test("a call that is declined ends on both sides", { skip, timeout: 60000 }, asy
   await alice.when("call", "idle");
   await bob.when("call", "idle");
   assert.match((await alice.events()).join("\n"), /call ended: (Rejected|Busy|Unavailable)/);
-  await stage.leave([alice, bob]);
+  await stage.leave(alice, bob);
 });
 
-test("a page that is closed in a call leaves nothing behind", { skip, timeout: 120000 },
-  async () => {
-    const fds = stage.fds();
-    const { alice, bob } = await stage.talking(relay);
-    await alice.hears();
-    await alice.close();
-    await bob.click("#hangup");
-    await bob.when("call", "idle", 40000);
-    await stage.leave([bob], fds);
-  });
+test("a page that goes away in a call ends it", { skip, timeout: 60000 }, async () => {
+  const { alice, bob } = await stage.talking(relay);
+  await alice.hears();
+  await alice.close();
+  await bob.when("call", "idle");
+  await stage.leave(bob);
+});
+
+test("a browser that dies in a call leaves nothing behind", { skip, timeout: 60000 }, async () => {
+  const { alice, bob } = await stage.talking(relay);
+  await alice.hears();
+  await alice.crash();
+  await bob.click("#hangup");
+  await bob.when("call", "idle");
+  await stage.leave(bob);
+});
 
 test("the echo of the demo LAN plays back what we say", {
   skip: skip || missing("baresip"), timeout: 60000,
@@ -70,5 +76,9 @@ test("the echo of the demo LAN plays back what we say", {
   await carol.hears();
   await carol.click("#hangup");
   await carol.when("call", "idle");
-  await stage.leave([carol]);
+  await stage.leave(carol);
+});
+
+test("nothing is left in any daemon", { skip, timeout: 120000 }, async () => {
+  await stage.spotless();
 });

@@ -18,7 +18,7 @@ async function etcEdge() {
   fs.copyFileSync(made.cert, path.join(dir, "fullchain.pem"));
   fs.copyFileSync(made.ca, path.join(dir, "inside-ca.pem"));
   for (const name of ["turn.secret", "sip-token.key"])
-    fs.writeFileSync(path.join(dir, name), "0123456789abcdef0123456789abcdef\n");
+    fs.writeFileSync(path.join(dir, name), "0123456789abcdef0123456789abcdef\n", { mode: 0o600 });
   return dir;
 }
 

@@ -80,5 +80,15 @@ export class Phone {
     await this.when("view", "sign-in");
   }
 
+  /** The page's process dies: no BYE, no unregistration, no close frame. */
+  async crash() {
+    const session = await this.context.newCDPSession(this.page);
+    await Promise.race([
+      session.send("Page.crash").catch(() => {}),
+      new Promise((done) => this.page.once("crash", done)),
+    ]);
+    await this.close();
+  }
+
   close() { return this.context.close(); }
 }

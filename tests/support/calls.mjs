@@ -8,11 +8,24 @@ import { sleep, waitFor } from "./edge.mjs";
 import { launchBrowser, Phone } from "./browser.mjs";
 import { daemons, Lab } from "./lab.mjs";
 
+const only = (stats, names) =>
+  Object.fromEntries(Object.entries(stats).filter(([name]) => names.test(name)));
+
 /* What a daemon says it holds for others at this moment. */
 const held = {
-  "turn-server": (s) => s,
-  "sip-proxy": (s) => s,
-  "web-proxy": (s) => s,
+  "turn-server": ({ stats }) => only(stats, /^(allocations|permissions|channels|clients)$/),
+  "sip-proxy": ({ stats }) => only(stats, /^(flows|ws_open)$/),
+  "web-proxy": ({ stats, connections }) => ({
+    connections, ...only(stats, /^(sessions|exchanges|tunnels)$/),
+  }),
+};
+
+/* The same for what the protocol keeps a while: a SIP transaction over UDP
+ * waits 32 s for repeats, a connection to a back end waits for reuse. */
+const lingering = {
+  "turn-server": () => ({}),
+  "sip-proxy": ({ stats }) => only(stats, /^transactions_(invite_)?(client|server)$|^transaction_bytes$/),
+  "web-proxy": ({ stats }) => only(stats, /^(links|idle_links)$/),
 };
 
 export class Stage {
@@ -27,7 +40,13 @@ export class Stage {
   }
 
   constructor(lab, browser) {
-    Object.assign(this, { lab, browser });
+    const fds = Object.fromEntries(daemons.map((name) => [name, lab.fds(name)]));
+    Object.assign(this, { lab, browser, fds });
+  }
+
+  /** Forget phones that a failed test left open. */
+  async reset() {
+    for (const context of this.browser.contexts()) await context.close();
   }
 
   async clear() {
@@ -59,28 +78,34 @@ export class Stage {
     return { alice, bob };
   }
 
-  fds() {
-    return Object.fromEntries(daemons.map((name) => [name, this.lab.fds(name)]));
+  async #empty(what, timeout) {
+    for (const name of daemons)
+      await waitFor(async () => {
+        const left = what[name](await this.lab.status(name));
+        for (const [gauge, count] of Object.entries(left))
+          if (count !== 0) throw new Error(`${name} holds ${count} ${gauge}`);
+        return true;
+      }, { timeout, every: 250, what: `${name} holds nothing` });
   }
 
   /** Sign everybody out, and see that the daemons forget them. */
-  async leave(phones, fds) {
+  async leave(...phones) {
     for (const phone of phones) {
       await phone.signOut();
       assert.match((await phone.events()).join("\n"), /unregistered/);
       assert.deepEqual(phone.errors, []);
       await phone.close();
     }
+    await this.#empty(held, 10000);
+  }
+
+  /** Nothing at all is left, and as many descriptors are open as at the start. */
+  async spotless() {
+    await this.#empty(held, 10000);
+    await this.#empty(lingering, 70000);
     for (const name of daemons)
-      await waitFor(async () => {
-        const left = held[name](await this.lab.status(name));
-        for (const [what, count] of Object.entries(left))
-          if (count !== 0) throw new Error(`${name} holds ${count} ${what}`);
-        return true;
-      }, { timeout: 45000, every: 500, what: `${name} holds nothing` });
-    for (const name of Object.keys(fds ?? {}))
-      await waitFor(() => this.lab.fds(name) <= fds[name],
-        { timeout: 20000, what: `${name} closes its descriptors (had ${fds[name]})` });
+      await waitFor(() => this.lab.fds(name) <= this.fds[name],
+        { what: `${name} closes its descriptors (had ${this.fds[name]})` });
   }
 }
 

@@ -287,13 +287,14 @@ export async function runProgram(file, args = [], { timeout = 60000, input, env,
   child.stderr.setEncoding("utf8").on("data", (part) => { stderr += part; });
   if (input !== undefined) child.stdin.end(input);
   const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
-  const [code, signal] = await Promise.race([
-    once(child, "close"),
-    once(child, "error").then(([error]) => { throw error; }),
-  ]);
-  clearTimeout(timer);
-  running.delete(child);
-  return { code, signal, stdout, stderr };
+  try {
+    // once() rejects when the program cannot be started.
+    const [code, signal] = await once(child, "close");
+    return { code, signal, stdout, stderr };
+  } finally {
+    clearTimeout(timer);
+    running.delete(child);
+  }
 }
 
 /** Run one of our daemons to its end (--check, --help, wrong options). */

@@ -35,7 +35,7 @@ for (const { name, env } of modes)
       await bob.hears();
       await bob.click("#hangup");
       await bob.when("call", "idle");
-      await stage.leave([alice, bob]);
+      await stage.leave(alice, bob);
     } catch (error) {
       error.message += `\n--- Asterisk:\n${stage.lab.log("registrar").slice(-6000)}` +
         `\n--- sip-proxy:\n${stage.lab.log("sip-proxy").slice(-3000)}`;
