@@ -264,9 +264,7 @@ static enum http_event next_head(struct http_parser *parser, struct span *input)
         if (event != HTTP_EVENT_MORE)
             return event;
     }
-    if (http_parser_hold(parser) < 0)
-        return fail(parser, HTTP_ERROR_MEMORY);
-    return HTTP_EVENT_MORE;
+    return HTTP_EVENT_MORE; /* and what was read is kept */
 }
 
 /* Content. */
@@ -402,6 +400,10 @@ enum http_event http_parser_next(struct http_parser *parser, struct span *input,
         event = step(parser, input, ret_body);
     } while (event == HTTP_EVENT_MORE &&
              (input->len || parser->state == STATE_END));
+    /* The caller is about to reuse its buffer, with the head in it. */
+    if (event == HTTP_EVENT_MORE && !http_parser_is_idle(parser) &&
+        http_parser_hold(parser) < 0)
+        return fail(parser, HTTP_ERROR_MEMORY);
     return event;
 }
 

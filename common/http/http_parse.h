@@ -19,9 +19,11 @@
  * behind the end of a message is touched before the next call: after END of an
  * upgraded message the rest of `in` belongs to the tunnel.
  *
- * A head that lies within one `in` is not copied. Its spans are good as long
- * as those bytes are; http_parser_hold() copies them when they must stay. A
- * head that comes in pieces is collected inside the parser. Either way they end
+ * A head that lies within one `in` is not copied: its spans point there. When
+ * MORE is returned inside the content, the parser copies the head to itself
+ * first, so that it stays until the message ends; who keeps it for other
+ * reasons (a pause, or beyond END) calls http_parser_hold() before those bytes
+ * go. A head that comes in pieces is collected inside the parser. All end
  * with the next message. Memory: nothing is allocated once warm; bounded by the
  * limits. Not thread-safe.
  */

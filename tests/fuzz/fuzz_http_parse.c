@@ -109,6 +109,7 @@ static void note(struct buf *trace, const struct http_parser *parser,
 
         http_parser_trailers(parser, &n);
         buf_printf(trace, "\nE %zu ", n);
+        check_head(msg); /* it is still there */
     } else if (event == HTTP_EVENT_ERROR) {
         buf_printf(trace, "\n! %d",
                    http_error_status(http_parser_error(parser)));
@@ -129,8 +130,6 @@ static bool feed(struct http_parser *parser, struct span piece,
             buf_put_span(trace, body);
         else
             note(trace, parser, event);
-        if (event == HTTP_EVENT_HEAD)
-            require(http_parser_hold(parser) == 0);
     } while (event != HTTP_EVENT_MORE && event != HTTP_EVENT_ERROR);
     require(event == HTTP_EVENT_ERROR || in.len == 0);
     mem_free(copy);

@@ -828,6 +828,26 @@ START_TEST(a_held_head_outlives_the_input)
 }
 END_TEST
 
+START_TEST(a_head_stays_while_content_comes_in_other_buffers)
+{
+    char raw[] = POST "Content-Length: 3\r\n\r\nx";
+    struct span body;
+    struct span rest;
+    const struct http_msg *msg = parse_head(HTTP_KIND_REQUEST, raw, &rest);
+
+    ck_assert_int_eq(http_parser_next(parser, &rest, &body), HTTP_EVENT_BODY);
+    ck_assert_int_eq(http_parser_next(parser, &rest, &body), HTTP_EVENT_MORE);
+    memset(raw, '#', sizeof(raw));
+    rest = span_str("yz");
+    ck_assert_int_eq(http_parser_next(parser, &rest, &body), HTTP_EVENT_BODY);
+    ck_assert_int_eq(http_parser_next(parser, &rest, &body), HTTP_EVENT_END);
+    ck_assert_span_eq(msg->method, "POST");
+    ck_assert_span_eq(msg->host, "a");
+    ck_assert_span_eq(msg->headers[1].value, "3");
+    http_parser_free(parser);
+}
+END_TEST
+
 START_TEST(trailers_are_handed_out_at_the_end)
 {
     const struct http_header *trailers;
@@ -1023,6 +1043,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_response_is_described);
     tcase_add_test(tc, bytes_behind_an_upgrade_stay_with_the_caller);
     tcase_add_test(tc, a_held_head_outlives_the_input);
+    tcase_add_test(tc, a_head_stays_while_content_comes_in_other_buffers);
     tcase_add_test(tc, trailers_are_handed_out_at_the_end);
     tcase_add_test(tc, the_end_of_the_connection_is_judged);
     tcase_add_test(tc, nothing_is_allocated_once_warm);
