@@ -268,6 +268,11 @@ static void read_handshake(struct sip_ws *ws, struct span *data)
         case HTTP_EVENT_MORE:
             return;
         case HTTP_EVENT_HEAD:
+            /* A handshake has no content; and with it the head would have
+             * left the read buffer before the end comes. */
+            if (http_parser_msg(ws->parser)->framing != HTTP_FRAMING_NONE)
+                refuse(ws, 400, &ws->owner->stats->ws_refused_request);
+            break;
         case HTTP_EVENT_BODY:
             break;
         case HTTP_EVENT_END:
