@@ -5,7 +5,7 @@
  *   GET  /          a small page with live figures
  *   GET  /metrics   Prometheus text
  *   GET  /status    JSON
- *   GET  /healthz   200 while the loop runs
+ *   GET  /healthz   200 while all loops run, 503 when a worker is stuck
  *   GET  /readyz    200, or 503 and the reasons, one a line
  *   POST /reload    200, or 409 and why the settings were refused
  *   POST /drain     202; take nothing new, stop when the last session ended

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -129,6 +130,24 @@ const void *config_values(const struct config *config)
 
 /* ---- building ---- */
 
+/* No name stands for two settings. */
+static bool has_own_names(const struct option_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        struct span name = span_str(table->options[i].name);
+
+        for (size_t k = 0; k < i; k++) {
+            if (span_is(name, table->options[k].name))
+                return false;
+        }
+        for (size_t k = 0; k < ARRAY_SIZE(common_options); k++) {
+            if (span_is(name, common_options[k].name))
+                return false;
+        }
+    }
+    return true;
+}
+
 static int build_new(struct config_build *build, const struct config_spec *spec,
                      struct buf *report)
 {
@@ -145,6 +164,7 @@ static int build_new(struct config_build *build, const struct config_spec *spec,
         config_free(config);
         return -ENOMEM;
     }
+    assert(has_own_names(&spec->table));
     config_fill_init(&config->fill[0], &config_common_table, config->values);
     config_fill_init(&config->fill[1], &spec->table, config->values);
     return 0;

@@ -102,6 +102,10 @@ static void put_sub_options(struct buf *out, struct buf *line,
         const struct option_def *def = &table->options[i];
 
         buf_printf(line, "%s=%s: %s", def->name, type_name(def), def->help);
+        if (def->type == OPT_ENDPOINT && def->values) {
+            buf_put_str(line, "; ");
+            put_transports(line, def);
+        }
         if (def->fallback || def->flags & OPT_REQUIRED) {
             buf_put_str(line, " (");
             put_default(line, def);
@@ -115,10 +119,13 @@ static void put_option(struct buf *out, struct buf *line,
                        const struct config_spec *spec,
                        const struct option_def *def)
 {
-    buf_printf(out, "\n  --%s", def->name);
+    buf_printf(line, "--%s", def->name);
     if (def->type != OPT_BOOL)
-        buf_printf(out, " %s", type_name(def));
-    buf_put_str(out, def->flags & OPT_LIST ? "  (repeatable)\n" : "\n");
+        buf_printf(line, " %s", type_name(def));
+    if (def->flags & OPT_LIST)
+        buf_put_str(line, " (repeatable)");
+    buf_put_byte(out, '\n');
+    put_line(out, 2, line);
     buf_put_str(line, def->help);
     put_line(out, INDENT, line);
     if (def->type == OPT_ENDPOINT && def->values) {

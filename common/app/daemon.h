@@ -13,8 +13,9 @@
  *                            worker_free(); then stop(); exit code 0
  *
  * With systemd (NOTIFY_SOCKET) READY, RELOADING, STOPPING, STATUS and
- * WATCHDOG are said. When anything fails before READY the exit code is 1 and
- * one line says why (the hook has logged it).
+ * WATCHDOG (while all workers' loops answer) are said. When anything fails
+ * before READY the exit code is 1 and one line says why (the hook has logged
+ * it).
  *
  * Threads: start, reload, stop, status, ready run on the main thread;
  * worker_* on the worker's own, in its loop (but worker_free).

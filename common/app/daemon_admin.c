@@ -13,8 +13,13 @@
 static int get_health(const struct admin_request *request, struct buf *body,
                       void *arg)
 {
+    int stuck = daemon_stuck_worker(arg);
+
     (void)request;
-    (void)arg;
+    if (stuck >= 0) {
+        buf_printf(body, "worker %d does not answer\n", stuck);
+        return 503;
+    }
     buf_put_str(body, "ok\n");
     return 200;
 }

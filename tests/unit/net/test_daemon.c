@@ -17,7 +17,7 @@
 /* A daemon that counts sessions nobody has; it runs in a child process, and
  * says over a datagram socket (the service manager's) how far it is. */
 
-enum { WAIT_MS = 10000, EXIT_LEAK = 77 };
+enum { WAIT_MS = 10000, EXIT_LEAK = 77, HANG = 99, HANG_MS = 3000 };
 
 struct demo_config {
     struct config_common common;
@@ -105,6 +105,8 @@ static void on_worker_reload(void *worker_state, const struct config *config)
     struct demo_worker *demo = worker_state;
 
     demo->config = config_values(config);
+    if (demo->config->sessions == HANG)
+        (void)poll(NULL, 0, HANG_MS);
     stats_inc(&demo->stats->reloads);
     stats_set(&demo->stats->sessions, demo->config->sessions);
 }
@@ -379,6 +381,39 @@ START_TEST(a_hook_can_refuse_a_reload)
 }
 END_TEST
 
+/* True when GET /healthz once gives `answer`, within WAIT_MS. */
+static bool health_becomes(const char *answer)
+{
+    for (unsigned ms = 0; ms < WAIT_MS; ms += 100) {
+        struct buf out;
+        bool found;
+
+        buf_init(&out, 1 << 16);
+        ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", &out);
+        found = span_search(buf_span(&out), span_str(answer)) >= 0;
+        buf_deinit(&out);
+        if (found)
+            return true;
+        (void)poll(NULL, 0, 100);
+    }
+    return false;
+}
+
+START_TEST(a_stuck_worker_is_noticed)
+{
+    start(NULL);
+    expect("READY=1");
+    write_file("{\"sessions\": 99}"); /* the demo hangs for a while */
+    ck_assert_int_eq(kill(child, SIGHUP), 0);
+    ck_assert(health_becomes("does not answer"));
+    ck_assert(health_becomes("ok\n"));
+    ck_assert_int_eq(kill(child, SIGTERM), 0);
+    expect("STOPPING=1");
+    ck_assert_int_eq(kill(child, SIGTERM), 0);
+    ck_assert_int_eq(wait_exit(), 0);
+}
+END_TEST
+
 START_TEST(a_failed_start_is_exit_code_1)
 {
     static const char *const places[] = {"start", "worker"};
@@ -426,6 +461,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, sighup_reaches_every_worker);
     tcase_add_test(tc, a_wrong_file_changes_nothing);
     tcase_add_test(tc, a_hook_can_refuse_a_reload);
+    tcase_add_test(tc, a_stuck_worker_is_noticed);
     tcase_add_loop_test(tc, a_failed_start_is_exit_code_1, 0, 2);
     tcase_add_test(tc, a_wrong_setting_is_exit_code_1);
     tcase_add_test(tc, the_same_socket_twice_is_exit_code_1);
