@@ -281,6 +281,18 @@ static bool all_done(const struct sip_fork *fork)
     return true;
 }
 
+/* Those still open have not said a word, and for their silence another server
+ * was asked already: its answer counts (a challenge must not wait 32 s for a
+ * dead server's time-out). Should one wake up after all, it is cancelled. */
+static bool only_silent_left(const struct sip_fork *fork)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        if (!fork->branches[i].done && fork->branches[i].status)
+            return false;
+    }
+    return true;
+}
+
 /* Nothing more to wait for: the best one goes back. */
 static void finish(struct sip_core *core, struct sip_fork *fork, uint64_t now)
 {
@@ -400,6 +412,25 @@ static void on_success(struct sip_core *core, struct sip_fork *fork,
     }
 }
 
+/* What never answered: an INVITE waits for its first word to be cancelled,
+ * the others are forgotten. */
+static void drop_silent(struct sip_core *core, struct sip_fork *fork,
+                        uint64_t now)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        struct sip_branch *b = &fork->branches[i];
+
+        if (b->done)
+            continue;
+        if (fork->method == SIP_METHOD_INVITE) {
+            cancel_branch(core, fork, b, now);
+        } else {
+            b->done = true;
+            sip_txn_terminate(core->txns, b->txn, now);
+        }
+    }
+}
+
 static void on_failure(struct sip_core *core, struct sip_fork *fork,
                        struct sip_branch *b, const struct sip_msg *response,
                        uint64_t now)
@@ -422,8 +453,10 @@ static void on_failure(struct sip_core *core, struct sip_fork *fork,
         cancel_branches(core, fork, now);
     else if (status == 503 && try_next(core, fork, now))
         return;
-    if (all_done(fork))
+    if (only_silent_left(fork)) {
         finish(core, fork, now);
+        drop_silent(core, fork, now);
+    }
 }
 
 static void on_probe_response(struct sip_core *core, struct sip_fork *fork,

@@ -209,8 +209,9 @@ void world_disconnect(int conn)
     sip_core_close_flow(world.core[worker], world.conns[conn].flow, world.now);
 }
 
-static void deliver(int worker, const struct sip_target *from,
-                    const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+deliver(int worker, const struct sip_target *from, const char *format,
+        va_list args)
 {
     char *text = scratch();
     int n = vsnprintf(text, WORLD_MESSAGE, format, args);
