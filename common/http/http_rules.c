@@ -9,21 +9,54 @@ static const char *const methods[] = {
     [HTTP_METHOD_TRACE] = "TRACE",
 };
 
+/* True when none of the eight bytes is a control byte: no byte is below 0x20,
+ * none is 0x7f. (x - n) & ~x has the high bit of a byte when the byte, below
+ * 0x80, is less than n. */
+static bool is_plain(const uint8_t *p)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x;
+    uint64_t del;
+
+    memcpy(&x, p, sizeof(x));
+    del = x ^ ones * 0x7f;
+    return ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & ones * 0x80) ==
+           0;
+}
+
+static bool is_control_allowed(struct span head, size_t at)
+{
+    uint8_t next = at + 1 < head.len ? head.ptr[at + 1] : 0;
+
+    switch (head.ptr[at]) {
+    case '\t':
+        return true;
+    case '\r':
+        return next == '\n';
+    case '\n':
+        return at > 0 && head.ptr[at - 1] == '\r' && next != ' ' &&
+               next != '\t';
+    default:
+        return false;
+    }
+}
+
 enum http_error http_rules_bytes(struct span head)
 {
-    for (size_t i = 0; head.ptr && i < head.len; i++) {
-        uint8_t c = head.ptr[i];
-        uint8_t next = i + 1 < head.len ? head.ptr[i + 1] : 0;
+    size_t i = 0;
 
-        if (c >= 0x20 && c != 0x7f)
+    if (!head.ptr)
+        return HTTP_ERROR_NONE;
+    while (i < head.len) {
+        uint8_t c = head.ptr[i];
+
+        if (head.len - i >= 8 && is_plain(head.ptr + i)) {
+            i += 8;
             continue;
-        if (c == '\r' && next == '\n')
-            continue;
-        if (c == '\n' && i > 0 && head.ptr[i - 1] == '\r' && next != ' ' &&
-            next != '\t')
-            continue;
-        if (c != '\t')
+        }
+        if ((c < 0x20 || c == 0x7f) && !is_control_allowed(head, i))
             return HTTP_ERROR_CONTROL;
+        i++;
     }
     return HTTP_ERROR_NONE;
 }
