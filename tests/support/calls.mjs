@@ -13,7 +13,10 @@ const only = (stats, names) =>
 
 /* What a daemon says it holds for others at this moment. */
 const held = {
-  "turn-server": ({ stats }) => only(stats, /^(allocations|permissions|channels|clients)$/),
+  "turn-server": ({ allocations, relay_ports, stats }) => ({
+    allocations, relay_ports: relay_ports.taken,
+    ...only(stats, /^(allocations_(udp|tcp|tls|dtls)|connections|stream_open)$/),
+  }),
   "sip-proxy": ({ stats }) => only(stats, /^(flows|ws_open)$/),
   "web-proxy": ({ stats, connections }) => ({
     connections, ...only(stats, /^(sessions|exchanges|tunnels)$/),
