@@ -366,7 +366,7 @@ enum config_action config_load(const struct config_spec *spec, int argc,
         (void)fprintf(stderr, "%s: %s\n", spec->program, err_str(err));
         return CONFIG_EXIT_FAILED;
     }
-    build.may_act = true;
+    config_find_action(&build);
     err = fill_all(&build, config_file_path(build.config));
     if (build.action)
         action = act(&build, err);

@@ -149,22 +149,29 @@ const char *config_file_path(const struct config *config)
     return path && path[0] ? path : NULL;
 }
 
-static bool read_action(struct config_build *build, const char *arg)
+static const char *find_action(const char *arg)
 {
     if (strcmp(arg, "-h") == 0)
         arg = "--help";
     if (strcmp(arg, "-V") == 0)
         arg = "--version";
-    if (strncmp(arg, "--", 2) != 0 || !build->may_act)
-        return false;
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
-        if (strcmp(arg + 2, actions[i]) == 0) {
-            build->action = actions[i];
-            build->open_files &= strcmp(actions[i], "check=syntax") != 0;
-            return true;
-        }
+        if (strncmp(arg, "--", 2) == 0 && strcmp(arg + 2, actions[i]) == 0)
+            return actions[i];
     }
-    return false;
+    return NULL;
+}
+
+void config_find_action(struct config_build *build)
+{
+    for (int i = 1; i < build->config->argc; i++) {
+        const char *action = find_action(build->config->argv[i]);
+
+        if (!action)
+            continue;
+        build->action = action;
+        build->open_files &= strcmp(action, "check=syntax") != 0;
+    }
 }
 
 static const struct option_def *find_row(struct config_build *build,
@@ -254,7 +261,7 @@ void config_read_flags(struct config_build *build)
         const char *arg = config->argv[i];
 
         build->source = NULL;
-        if (read_action(build, arg))
+        if (build->action && find_action(arg))
             continue;
         if (!split_flag(arg, &flag)) {
             config_fail(build, "%s is not an option; options begin with --",

@@ -64,7 +64,6 @@ struct config_build {
     size_t key_len;
     const char *file;   /* the configuration file, or NULL */
     bool open_files;    /* false: --check=syntax */
-    bool may_act;       /* --help and the like are allowed */
     const char *action; /* the one that was asked for */
 };
 
@@ -166,6 +165,10 @@ void config_read_file(struct config_build *build, const char *path);
 /* The same for text in memory. */
 void config_read_text(struct config_build *build, struct span source);
 void config_read_env(struct config_build *build);
+/* Note the last of --help, --check and the like; what they need is known
+ * before anything is read. */
+void config_find_action(struct config_build *build);
+
 void config_read_flags(struct config_build *build);
 
 /* The value of "--config", or of its variable; NULL: none. */

@@ -727,6 +727,44 @@ START_TEST(a_new_secret_in_the_same_file_is_a_change)
 }
 END_TEST
 
+/* ---- start ---- */
+
+static enum config_action load(const char *const *argv)
+{
+    static char *args[64], *env[1];
+    int argc = (int)copy_pointers(argv, args);
+    FILE *keep[2] = {stdout, stderr};
+    enum config_action action;
+
+    stdout = stderr = fopen("/dev/null", "w");
+    action = config_load(&spec, argc, args, env, &config);
+    (void)fclose(stdout);
+    stdout = keep[0];
+    stderr = keep[1];
+    return action;
+}
+
+START_TEST(actions_end_the_start)
+{
+    write_file(path_file, "{\"realm\": \"x\", \"certificate\": \"nofile\","
+                          "\"secret-file\": \"nosecret\"}");
+    ck_assert_int_eq(load(ARGS("--help", "--nonsense")), CONFIG_EXIT_OK);
+    ck_assert_int_eq(load(ARGS("-V")), CONFIG_EXIT_OK);
+    ck_assert_int_eq(load(ARGS("--check")), CONFIG_EXIT_FAILED);
+    ck_assert_int_eq(load(ARGS("--realm", "x", "--check")), CONFIG_EXIT_OK);
+    ck_assert_int_eq(load(ARGS("--realm", "x", "--dump-config")),
+                     CONFIG_EXIT_OK);
+    ck_assert_int_eq(load(ARGS("--config", path_file, "--check")),
+                     CONFIG_EXIT_FAILED);
+    ck_assert_int_eq(load(ARGS("--config", path_file, "--check=syntax")),
+                     CONFIG_EXIT_OK);
+    ck_assert_int_eq(load(ARGS("--nonsense")), CONFIG_EXIT_FAILED);
+    ck_assert_ptr_null(config);
+    ck_assert_int_eq(load(ARGS("--realm", "x")), CONFIG_RUN);
+    ck_assert_ptr_nonnull(config);
+}
+END_TEST
+
 /* ---- help ---- */
 
 START_TEST(help_fits_and_names_everything)
@@ -796,6 +834,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_reload_changes_what_may_change);
     tcase_add_test(tc, a_refused_reload_leaves_everything);
     tcase_add_test(tc, a_new_secret_in_the_same_file_is_a_change);
+    tcase_add_test(tc, actions_end_the_start);
     tcase_add_test(tc, help_fits_and_names_everything);
     tcase_add_test(tc, every_failed_allocation_is_handled);
     suite_add_tcase(suite, tc);
