@@ -139,7 +139,7 @@ static void on_server_state(void *arg, const struct sip_server *server)
 
     sip_shared_set_down(w->shared, server->tag, !server->up);
     for (unsigned i = 0; i < w->shared->workers; i++) {
-        if ((int)i != worker_index(w->worker))
+        if (i != w->index)
             tell(w, i, server->tag, server->up);
     }
 }
@@ -169,7 +169,8 @@ static void on_turn_end(struct worker_task *task)
 
 void sip_worker_touch(struct sip_worker *w)
 {
-    worker_defer(w->worker, &w->task);
+    if (!w->is_stopping)
+        worker_defer(w->worker, &w->task);
 }
 
 static void on_packets(struct udp *udp, struct udp_packet *packets, size_t n,
@@ -184,7 +185,7 @@ static void on_packets(struct udp *udp, struct udp_packet *packets, size_t n,
             .transport = SIP_UDP,
             .remote = packets[i].from,
             .local = packets[i].to,
-            .worker = (uint32_t)worker_index(w->worker),
+            .worker = w->index,
             .listener = u->listener,
         };
 
@@ -253,7 +254,7 @@ static int open_sockets(struct sip_worker *w)
 
 static int make_core(struct sip_worker *w)
 {
-    const struct sip_place place = {.worker = (uint8_t)worker_index(w->worker),
+    const struct sip_place place = {.worker = (uint8_t)w->index,
                                     .workers = (uint8_t)w->shared->workers,
                                     .epoch = w->shared->epoch};
     const struct sip_env env = {.send = on_send,
@@ -299,6 +300,7 @@ int sip_worker_start(void *state, struct worker *worker,
         goto out;
     w->shared = shared;
     w->worker = worker;
+    w->index = (unsigned)worker_index(worker);
     w->stats = stats;
     w->config = config_ref((struct config *)(uintptr_t)config);
     list_init(&w->conns);
@@ -340,22 +342,21 @@ void sip_worker_drain(void *worker_state)
 {
     struct sip_worker *w = worker_state;
 
-    w->is_draining = true;
     close_listeners(w);
 }
 
+/* Connections get their goodbye and end within the time sip_ws_close() gives
+ * them; the loop runs until then. */
 void sip_worker_stop(void *worker_state)
 {
     struct sip_worker *w = worker_state;
 
-    LIST_FOREACH (node, &w->conns) {
-        struct sip_ws *ws = sip_ws_of_node(node);
-
-        sip_ws_close(ws, WS_CLOSE_GOING_AWAY, "restart");
-        sip_ws_drop(ws);
-    }
+    w->is_stopping = true;
     alarm_cancel(&w->alarm);
     worker_task_cancel(&w->task);
+    LIST_FOREACH (node, &w->conns) {
+        sip_ws_close(sip_ws_of_node(node), WS_CLOSE_GOING_AWAY, "restart");
+    }
     close_sockets(w);
 }
 
@@ -363,7 +364,8 @@ void sip_worker_free(void *worker_state)
 {
     struct sip_worker *w = worker_state;
 
-    w->shared->worker[worker_index(w->worker)] = NULL;
+    /* On the main thread: the worker itself is gone. */
+    w->shared->worker[w->index] = NULL;
     sip_core_free(w->core);
     config_unref(w->config);
     mem_free(w);

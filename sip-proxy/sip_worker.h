@@ -75,6 +75,7 @@ struct sip_worker_stats {
 struct sip_worker {
     struct sip_shared *shared;
     struct worker *worker;
+    unsigned index; /* of the worker */
     struct sip_worker_stats *stats;
     struct config *config;              /* our reference */
     struct sip_core_config settings[2]; /* the one in use, and the other */
@@ -86,7 +87,7 @@ struct sip_worker {
     struct sip_udp udps[SIP_LOCALS_MAX];
     struct sip_accept accepts[SIP_LOCALS_MAX];
     struct list conns; /* struct sip_ws */
-    bool is_draining;
+    bool is_stopping;
 };
 
 /* The daemon's hooks; state is the struct sip_shared. */

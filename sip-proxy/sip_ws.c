@@ -64,7 +64,8 @@ static void forget(struct sip_ws *ws)
     mem_free(ws);
 }
 
-void sip_ws_drop(struct sip_ws *ws)
+/* Close and free now, without goodbye. */
+static void drop(struct sip_ws *ws)
 {
     struct stream *stream = ws->stream;
 
@@ -395,13 +396,13 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
 
     if (ws->is_doomed) {
         SIP_SHELL_COUNT(ws->owner, ws_slow);
-        sip_ws_drop(ws);
+        drop(ws);
         return;
     }
     if (ws->state != WS_OPEN) {
         if (ws->state == WS_HANDSHAKE)
             SIP_SHELL_COUNT(ws->owner, ws_handshake_timeouts);
-        sip_ws_drop(ws);
+        drop(ws);
         return;
     }
     if (now - ws->last_heard >= cfg->idle_timeout) {
@@ -441,7 +442,7 @@ void sip_ws_accept(struct sip_worker *w, struct stream *stream,
         .transport = SIP_WS,
         .remote = *stream_peer(stream),
         .local = *stream_local(stream),
-        .worker = (uint32_t)worker_index(w->worker),
+        .worker = w->index,
         .listener = listener,
     };
     ws_reader_init(&ws->reader, WS_SERVER,

@@ -26,9 +26,6 @@ int sip_ws_send(struct sip_ws *ws, struct span message);
  * Harmless when already closing. */
 void sip_ws_close(struct sip_ws *ws, unsigned code, const char *reason);
 
-/* Close and free now, without goodbye. */
-void sip_ws_drop(struct sip_ws *ws);
-
 /* The next of the worker's list. */
 struct sip_ws *sip_ws_of_node(struct list *node);
 

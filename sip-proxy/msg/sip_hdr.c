@@ -21,20 +21,61 @@ static const struct {
 #undef SIP_HDR_ROW
 };
 
-enum sip_hdr_id sip_hdr_lookup(struct span name)
+/* Names by their first letter, so that a header costs a few comparisons and
+ * not sixty. test_sip_hdr.c sees to it that none is missing. */
+#define H(id) SIP_HDR_##id
+static const uint8_t by_letter[26][14] = {
+    ['a' - 'a'] = {H(ALLOW), H(AUTHORIZATION), H(ALLOW_EVENTS), H(ALERT_INFO),
+                   H(ACCEPT_CONTACT)},
+    ['c' - 'a'] = {H(CALL_ID), H(CSEQ), H(CONTENT_LENGTH), H(CONTACT),
+                   H(CONTENT_TYPE), H(CONTENT_ENCODING)},
+    ['d' - 'a'] = {H(DATE), H(DIVERSION)},
+    ['e' - 'a'] = {H(EXPIRES), H(EVENT)},
+    ['f' - 'a'] = {H(FROM), H(FLOW_TIMER)},
+    ['h' - 'a'] = {H(HISTORY_INFO)},
+    ['i' - 'a'] = {H(IDENTITY)},
+    ['m' - 'a'] = {H(MAX_FORWARDS), H(MIN_EXPIRES), H(MIN_SE), H(MAX_BREADTH)},
+    ['p' - 'a'] = {H(PATH), H(PROXY_REQUIRE), H(PROXY_AUTHORIZATION),
+                   H(PROXY_AUTHENTICATE), H(PRIVACY), H(P_ASSERTED_IDENTITY),
+                   H(P_PREFERRED_IDENTITY)},
+    ['r' - 'a'] = {H(ROUTE), H(RECORD_ROUTE), H(REQUIRE), H(RETRY_AFTER),
+                   H(REASON), H(REFER_TO), H(REFERRED_BY), H(REPLACES), H(RACK),
+                   H(RSEQ), H(REMOTE_PARTY_ID), H(REJECT_CONTACT),
+                   H(REQUEST_DISPOSITION)},
+    ['s' - 'a'] = {H(SUPPORTED), H(SUBJECT), H(SERVER), H(SERVICE_ROUTE),
+                   H(SESSION_EXPIRES)},
+    ['t' - 'a'] = {H(TO), H(TIMESTAMP)},
+    ['u' - 'a'] = {H(USER_AGENT), H(UNSUPPORTED)},
+    ['v' - 'a'] = {H(VIA)},
+    ['w' - 'a'] = {H(WWW_AUTHENTICATE), H(WARNING)},
+};
+#undef H
+
+static enum sip_hdr_id compact_lookup(char letter)
 {
     for (size_t i = 1; i < ARRAY_SIZE(headers); i++) {
-        bool found;
-
-        if (name.len == 1)
-            found = headers[i].compact == (char)sip_lower(name.ptr[0]);
-        else
-            found = headers[i].len == name.len &&
-                    sip_lower(name.ptr[0]) ==
-                        sip_lower((uint8_t)headers[i].name[0]) &&
-                    span_is_nocase(name, headers[i].name);
-        if (found)
+        if (headers[i].compact == letter)
             return (enum sip_hdr_id)i;
+    }
+    return SIP_HDR_OTHER;
+}
+
+enum sip_hdr_id sip_hdr_lookup(struct span name)
+{
+    const uint8_t *row;
+    uint8_t letter;
+
+    if (name.len == 0)
+        return SIP_HDR_OTHER;
+    letter = sip_lower(name.ptr[0]);
+    if (letter < 'a' || letter > 'z')
+        return SIP_HDR_OTHER;
+    if (name.len == 1)
+        return compact_lookup((char)letter);
+    for (row = by_letter[letter - 'a']; *row; row++) {
+        if (headers[*row].len == name.len &&
+            span_is_nocase(name, headers[*row].name))
+            return (enum sip_hdr_id)(*row);
     }
     return SIP_HDR_OTHER;
 }
@@ -59,7 +100,8 @@ static const char *const methods[SIP_METHOD_COUNT] = {
 enum sip_method sip_method_lookup(struct span name)
 {
     for (size_t i = 1; i < ARRAY_SIZE(methods); i++) {
-        if (span_is(name, methods[i]))
+        if (name.len > 0 && name.ptr[0] == (uint8_t)methods[i][0] &&
+            span_is(name, methods[i]))
             return (enum sip_method)i;
     }
     return SIP_METHOD_OTHER;

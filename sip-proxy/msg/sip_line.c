@@ -10,18 +10,36 @@ static int fail(struct sip_lines *lines, enum sip_fault fault, int err)
     return err;
 }
 
+/* True when one of eight bytes is below 0x20 or 0x7F. */
+static bool has_low(uint64_t v)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t del = v ^ (ones * 0x7F);
+
+    return (((v - ones * 0x20) & ~v) | ((del - ones) & ~del)) & (ones * 0x80);
+}
+
 /* Control characters are allowed in quoted pairs only (RFC 3261 25.1); a tab
  * is white space. CR and LF have been looked at before. */
 static bool has_control(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.ptr[i];
+    size_t i = 0;
 
-        if (c >= 0x20 && c != 0x7F)
-            continue;
-        if (c != '\t' && c != '\r' && c != '\n' &&
+    while (i < s.len) {
+        uint8_t c = s.ptr[i];
+        uint64_t v;
+
+        if (s.len - i >= sizeof(v)) {
+            memcpy(&v, s.ptr + i, sizeof(v));
+            if (!has_low(v)) {
+                i += sizeof(v);
+                continue;
+            }
+        }
+        if ((c < 0x20 || c == 0x7F) && c != '\t' && c != '\r' && c != '\n' &&
             (i == 0 || s.ptr[i - 1] != '\\'))
             return true;
+        i++;
     }
     return false;
 }
