@@ -20,7 +20,6 @@
 enum {
     FILE_MAX = 1024 * 1024,
     SUBJECT_SIZE = 256,
-    DAY = 86400,
     WARN_DAYS = 14,
 };
 
@@ -39,6 +38,8 @@ static int explain_code(char error[TLS_ERROR_SIZE], const char *what,
     mbedtls_strerror(code, reason, sizeof(reason));
     return explain(error, what, file, reason);
 }
+
+static const int64_t DAY = 86400;
 
 /* The file with a NUL behind it, as mbedTLS wants PEM text. */
 struct text_file {
@@ -104,7 +105,7 @@ static int read_file(const char *file, struct text_file *ret_text)
 int tls_load_certificates(const char *what, const char *file,
                           mbedtls_x509_crt *crt, char error[TLS_ERROR_SIZE])
 {
-    struct text_file text;
+    struct text_file text = {NULL, 0};
     int code;
     int err = read_file(file, &text);
 
@@ -129,7 +130,7 @@ int tls_load_certificates(const char *what, const char *file,
 static int load_key(mbedtls_pk_context *key, const char *file,
                     char error[TLS_ERROR_SIZE])
 {
-    struct text_file text;
+    struct text_file text = {NULL, 0};
     int code;
     int err = read_file(file, &text);
 
@@ -157,8 +158,8 @@ static int64_t days_of(int year, int month, int day)
 
 int64_t tls_seconds(const mbedtls_x509_time *t)
 {
-    return days_of(t->year, t->mon, t->day) * DAY + t->hour * 3600 +
-           t->min * 60 + t->sec;
+    return days_of(t->year, t->mon, t->day) * DAY + (int64_t)t->hour * 3600 +
+           (int64_t)t->min * 60 + t->sec;
 }
 
 static void warn_about_dates(const struct tls_pair *pair)

@@ -132,16 +132,13 @@ bool tls_name_is_host(struct span name)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
+        bool dot = c == '.';
 
-        if (c == '.') {
-            if (label == 0)
-                return false;
-            label = 0;
-        } else if (!isalnum(c) && c != '-' && c != '_') {
+        if (dot ? label == 0 : !isalnum(c) && c != '-' && c != '_')
             return false;
-        } else if (++label > LABEL_MAX) {
+        label = dot ? 0 : label + 1;
+        if (label > LABEL_MAX)
             return false;
-        }
     }
     return true;
 }

@@ -96,21 +96,21 @@ static char *lower_copy(struct span name)
 }
 
 int tls_on_server_name(void *unused, mbedtls_ssl_context *ssl,
-                       const unsigned char *ptr, size_t len)
+                       const unsigned char *name, size_t len)
 {
     struct tls_session *s = mbedtls_ssl_get_user_data_p(ssl);
-    struct span name = span_of(ptr, len);
+    struct span host = span_of(name, len);
     struct tls_pair *pair;
     int chosen;
 
     (void)unused;
-    if (!tls_name_is_host(name))
+    if (!tls_name_is_host(host))
         return MBEDTLS_ERR_SSL_DECODE_ERROR;
     mem_free(s->server_name); /* a second ClientHello repeats it */
-    s->server_name = lower_copy(name);
+    s->server_name = lower_copy(host);
     if (!s->server_name)
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
-    chosen = tls_ctx_choose(s->ctx, name);
+    chosen = tls_ctx_choose(s->ctx, host);
     if (chosen < 0)
         return MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME;
     pair = &s->ctx->pairs[chosen];

@@ -112,7 +112,7 @@ static void count_received(struct udp *udp, const struct udp_packet *packets,
 static bool receive_batch(struct udp *udp)
 {
     struct udp_packet packets[UDP_BATCH_MAX];
-    uint16_t slots[UDP_BATCH_MAX];
+    uint16_t slots[UDP_BATCH_MAX] = {0};
     struct udp_ring *ring = udp->ring;
     unsigned n = take_slots(udp, slots);
     int got = recvmmsg(udp->fd, ring->in.msgs, n, 0, NULL);

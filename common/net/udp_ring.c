@@ -47,7 +47,7 @@ int udp_slot_of(const struct udp_ring *ring, struct span bytes)
     uintptr_t at = (uintptr_t)bytes.ptr - (uintptr_t)ring->memory;
     size_t slot;
 
-    if (at >= ring->n_slots * ring->stride)
+    if (at >= (size_t)ring->n_slots * ring->stride)
         return -1;
     slot = at / ring->stride;
     /* A view that crosses slots, or of one nobody holds, is a caller's bug. */
@@ -243,6 +243,7 @@ int udp_send(struct udp *udp, const struct udp_dest *dest, struct span bytes)
         return slot;
 
     p = ring->unused;
+    assert(p); /* the flush has made room */
     ring->unused = p->next;
     *p = (struct udp_pending){.data = bytes.ptr,
                               .len = (uint32_t)bytes.len,
@@ -320,8 +321,8 @@ int udp_ring_new(struct udp_ring **ret_ring, struct worker *worker,
     ring->worker = worker;
     ring->n_slots = slots;
     ring->slot_size = size;
-    ring->stride =
-        (UDP_HEADROOM + size + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+    ring->stride = ((size_t)UDP_HEADROOM + size + SLOT_ALIGN - 1) / SLOT_ALIGN *
+                   SLOT_ALIGN;
     worker_task_init(&ring->flush, on_flush);
     list_init(&ring->sockets);
     list_init(&ring->dirty);

@@ -113,7 +113,7 @@ static unsigned pump(size_t size, size_t chunk)
         err = stream_write(pair.client.stream, span_of(bytes, n));
         if (err == 0) {
             sent += n;
-            ck_assert_uint_le(stream_queued(pair.client.stream), 256 * 1024);
+            ck_assert_uint_le(stream_queued(pair.client.stream), 262144);
             continue;
         }
         ck_assert_int_eq(err, ERR_LIMIT);
@@ -127,7 +127,7 @@ static unsigned pump(size_t size, size_t chunk)
 START_TEST(a_long_transfer_is_complete_and_bounded)
 {
     static const size_t chunks[] = {1000, 5000, 65536, 200000};
-    enum { SIZE = 8 * 1000 * 1000 };
+    static const size_t SIZE = 8000000;
 
     for (size_t i = 0; i < ARRAY_SIZE(chunks); i++) {
         connected(_i);
@@ -202,8 +202,8 @@ START_TEST(back_pressure_stops_the_sender)
             sent += sizeof(bytes);
     }
     /* The kernel's buffers and ours: some megabytes, not forty. */
-    ck_assert_uint_lt(sent, 20 * 1000 * 1000);
-    ck_assert_uint_gt(stream_queued(pair.client.stream), 64 * 1024);
+    ck_assert_uint_lt(sent, 20000000);
+    ck_assert_uint_gt(stream_queued(pair.client.stream), 65536);
     stream_resume(pair.server.stream);
     ck_assert(end_has(&pair.server, sent));
     ck_assert_uint_eq(buf_len(&pair.server.got), sent);

@@ -295,7 +295,7 @@ START_TEST(every_message_of_every_thread_is_run_once)
     ck_assert_uint_eq(atomic_load(&crowd.stopped), THREADS);
     ck_assert_uint_eq(atomic_load(&crowd.messages) +
                           atomic_load(&crowd.refused),
-                      2 * MESSAGES);
+                      (uintmax_t)2 * MESSAGES);
 }
 END_TEST
 

@@ -226,7 +226,7 @@ static bool wait_for(struct town *t, struct workers *workers,
         struct timespec until;
 
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 100 * 1000 * 1000;
+        until.tv_nsec += 100000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_nsec -= 1000000000;
             until.tv_sec++;
@@ -269,7 +269,7 @@ START_TEST(certificates_tickets_and_limits_are_shared_and_reloaded)
 
     for (unsigned i = 0; i < WORKERS; i++)
         served += atomic_load(&t.served[i]);
-    ck_assert_uint_eq(served, WORKERS * CONNECTIONS);
+    ck_assert_uint_eq(served, (uintmax_t)WORKERS * CONNECTIONS);
     ck_assert_uint_eq(conn_limit_open(t.limit), 0);
     bind_group_close(t.group);
     conn_limit_unref(t.limit);
