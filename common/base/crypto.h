@@ -14,7 +14,8 @@ enum {
 };
 
 /* Digests of the concatenation of `n` parts. */
-void crypto_md5(const struct span *parts, size_t n, uint8_t out[CRYPTO_MD5_SIZE]);
+void crypto_md5(const struct span *parts, size_t n,
+                uint8_t out[CRYPTO_MD5_SIZE]);
 void crypto_sha1(const struct span *parts, size_t n,
                  uint8_t out[CRYPTO_SHA1_SIZE]);
 void crypto_sha256(const struct span *parts, size_t n,

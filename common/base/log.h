@@ -21,7 +21,7 @@ enum log_level {
 enum log_format {
     LOG_FORMAT_TEXT,     /* 2026-01-31T12:00:00.123Z info  turn: text k=v */
     LOG_FORMAT_PRIORITY, /* <6>turn: text k=v (the journal has the time) */
-    LOG_FORMAT_JSON,     /* {"time":…,"level":…,"component":…,"message":…} */
+    LOG_FORMAT_JSON, /* {"time":…,"level":…,"component":…,"message":…} */
 };
 
 /* Both may be called at any time from any thread. */

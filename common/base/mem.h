@@ -14,7 +14,7 @@
 
 /* The struct of `type` whose `member` is at `ptr`. */
 #define CONTAINER_OF(ptr, type, member)                                        \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* `len` bytes, not initialised. NULL when out of memory; never NULL for 0. */
 void *mem_alloc(size_t len);

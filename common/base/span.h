@@ -71,7 +71,8 @@ bool span_cut(struct span s, char c, struct span *ret_head,
               struct span *ret_tail);
 
 /* Take the next part up to `c` (or all) off the front of `*rest`. False when
- * `*rest` was empty. For walking lists: while (span_next(&rest, ',', &item)). */
+ * `*rest` was empty. For walking lists: while (span_next(&rest, ',', &item)).
+ */
 bool span_next(struct span *rest, char c, struct span *ret_item);
 
 /* Without leading and trailing spaces and tabs. */
