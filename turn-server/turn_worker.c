@@ -12,7 +12,8 @@
 #define LOG_COMPONENT "turn"
 #include "base/log.h"
 
-_Static_assert((int)UDP_HEADROOM >= (int)TURN_HEADROOM, "headers fit in the headroom");
+_Static_assert((int)UDP_HEADROOM >= (int)TURN_HEADROOM,
+               "headers fit in the headroom");
 
 /* A relay socket. */
 struct turn_socket {
