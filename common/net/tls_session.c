@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_session.h"
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -136,7 +137,11 @@ static int set_peer(struct tls_session *s, const struct tls_peer *peer)
 {
     const char *sni = peer ? peer->server_name : NULL;
     const char *verify = peer && peer->verify_name ? peer->verify_name : sni;
+    struct addr ip;
 
+    /* Only host names go into SNI (RFC 6066 section 3). */
+    if (sni && addr_parse_ip(span_str(sni), &ip) == 0)
+        sni = NULL;
     if (!verify && s->ctx->verifies)
         return -EINVAL;
     if (verify) {

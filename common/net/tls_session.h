@@ -27,7 +27,7 @@ enum {
 
 /* For clients; servers give NULL. */
 struct tls_peer {
-    const char *server_name; /* SNI; NULL: send none */
+    const char *server_name; /* SNI; NULL or an IP address: send none */
     const char *verify_name; /* the certificate must be for this name or IP
                                 address; NULL: server_name. With neither, a
                                 context that verifies is refused: -EINVAL */

@@ -136,6 +136,8 @@ static const struct verify_case verify_cases[] = {
     {NET_EDGE, "edge.example", "public.example", ERR_AUTH},
     {NET_EDGE, NULL, "edge.example", 0},
     {NET_EDGE, NULL, "127.0.0.1", 0},
+    {NET_EDGE, "127.0.0.1", NULL, 0},
+    {NET_OTHER, "127.0.0.1", NULL, ERR_AUTH},
     {NET_EDGE, "edge.example", "127.0.0.1", 0},
     {NET_EDGE, NULL, "127.0.0.2", ERR_AUTH},
     {NET_EDGE, NULL, "::1", ERR_AUTH},
