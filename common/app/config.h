@@ -89,9 +89,10 @@ int config_read_json(const struct config_spec *spec, struct span text,
 int config_reload(struct config *old, struct buf *report,
                   struct config **ret_config);
 
-/* Any thread. config_unref() accepts NULL. */
-struct config *config_ref(struct config *config);
-void config_unref(struct config *config);
+/* Any thread. config_unref() accepts NULL. The count is all that changes, so a
+ * borrowed snapshot can be referenced too. */
+struct config *config_ref(const struct config *config);
+void config_unref(const struct config *config);
 
 /* The daemon's struct; borrowed from the snapshot. */
 const void *config_values(const struct config *config);
