@@ -110,17 +110,22 @@ static void config_free(struct config *config)
     mem_free(config);
 }
 
-struct config *config_ref(struct config *config)
+/* const is for the values; no snapshot is defined const. */
+struct config *config_ref(const struct config *config)
 {
-    atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
-    return config;
+    struct config *counted = (struct config *)config;
+
+    atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
-void config_unref(struct config *config)
+void config_unref(const struct config *config)
 {
-    if (config &&
-        atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
-        config_free(config);
+    struct config *counted = (struct config *)config;
+
+    if (counted &&
+        atomic_fetch_sub_explicit(&counted->refs, 1, memory_order_acq_rel) == 1)
+        config_free(counted);
 }
 
 const void *config_values(const struct config *config)
