@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The demo LAN's Kamailio (deploy/demo/kamailio.cfg) as registrar and media
+// server of a test.
+
+import { spawn } from "node:child_process";
+import crypto from "node:crypto";
+import dgram from "node:dgram";
+import path from "node:path";
+import { freePort, root, scratch, waitFor } from "./edge.mjs";
+
+const secret = "test";
+
+/** The SIP password the demo Kamailio expects of a user. */
+export const passwordOf = (user) =>
+  crypto.createHash("sha256").update(`${secret}:${user}`).digest("hex");
+
+function answersOptions(port) {
+  return new Promise((done) => {
+    const socket = dgram.createSocket("udp4");
+    const end = (value) => {
+      clearTimeout(timer);
+      socket.close();
+      done(value);
+    };
+    const timer = setTimeout(() => end(false), 300);
+    socket.on("message", () => end(true));
+    socket.on("error", () => {});
+    socket.bind(0, "127.0.0.1", () => {
+      const me = `127.0.0.1:${socket.address().port}`;
+      socket.send(`OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\nVia: SIP/2.0/UDP ${me};branch=z9hG4bKup\r\n` +
+        `From: <sip:${me}>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: ${port}\r\nCSeq: 1 OPTIONS\r\n` +
+        "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n", port, "127.0.0.1");
+    });
+  });
+}
+
+export async function startKamailio({ config = "deploy/demo/kamailio.cfg", port } = {}) {
+  port ??= await freePort();
+  const dir = scratch("kamailio-");
+  const child = spawn("kamailio", ["-f", path.join(root, config), "-l", `udp:127.0.0.1:${port}`,
+    "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir], {
+    env: { ...process.env, DEMO_SIP_SECRET: secret }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part) => { log += part; });
+  const closed = new Promise((done) => child.on("close", done));
+  // Its own process group: the workers must go, too, whatever happens.
+  const kill = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // gone already
+    }
+  };
+  const onExit = () => kill("SIGKILL");
+  process.on("exit", onExit);
+  const kamailio = {
+    port, address: `udp:127.0.0.1:${port}`, log: () => log, pid: child.pid,
+    async stop() {
+      kill("SIGTERM");
+      const late = setTimeout(() => kill("SIGKILL"), 3000);
+      await closed;
+      clearTimeout(late);
+      process.off("exit", onExit);
+    },
+  };
+  try {
+    await waitFor(() => answersOptions(port), { what: "kamailio answers" });
+  } catch (error) {
+    await kamailio.stop();
+    throw new Error(`${error.message}\n${log}`);
+  }
+  return kamailio;
+}
