@@ -88,17 +88,19 @@ static int grow(struct turn_chans *chans)
 static int take_slot(struct turn_chans *chans, size_t max, uint64_t now,
                      struct turn_chan **ret_slot)
 {
+    struct turn_chan *slot = find_free(chans, now);
     int err;
 
     if (turn_chans_count(chans, now) >= max)
         return ERR_LIMIT;
-    if (!find_free(chans, now)) {
+    if (!slot) {
         err = grow(chans);
         if (err < 0)
             return err;
+        slot = find_free(chans, now);
     }
-    *ret_slot = find_free(chans, now);
-    return 0;
+    *ret_slot = slot;
+    return slot ? 0 : ERR_LIMIT;
 }
 
 int turn_chans_bind(struct turn_chans *chans, uint16_t number,
