@@ -336,6 +336,20 @@ static int bare_parse(struct span *rest, struct sip_addr *addr)
                : ERR_PARSE;
 }
 
+/* A token by the grammar; some clients write = or / in it, which is no harm.
+ * What could end the parameter or the value is not taken. */
+static bool tag_is_valid(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.ptr[i];
+
+        if (c <= 0x20 || c >= 0x7F || c == '"' || c == '<' || c == '>' ||
+            c == ',')
+            return false;
+    }
+    return s.len > 0;
+}
+
 static int addr_spec_parse(struct span *rest, struct sip_addr *addr)
 {
     ptrdiff_t open;
@@ -383,7 +397,7 @@ int sip_addr_parse(struct span value, struct sip_addr *ret_addr)
         if (!sip_is_token(p.name))
             return ERR_PARSE;
         if (span_is_nocase(p.name, "tag") &&
-            (!sip_is_token(p.value) || set_once(&addr.tag, p.value) < 0))
+            (!tag_is_valid(p.value) || set_once(&addr.tag, p.value) < 0))
             return ERR_PARSE;
     }
     if (n < 0)
@@ -430,8 +444,9 @@ static int contact_param(struct sip_contact *c, const struct sip_param *p)
     if (span_is_nocase(p->name, "q"))
         return q_parse(p->value, &c->q);
     if (span_is_nocase(p->name, "expires")) {
-        c->has_expires = true;
-        return span_to_u32(p->value, UINT32_MAX, &c->expires);
+        /* RFC 3261 20.10: a malformed one is as if it was not there. */
+        c->has_expires = span_to_u32(p->value, UINT32_MAX, &c->expires) == 0;
+        return 0;
     }
     if (span_is_nocase(p->name, "+sip.instance"))
         c->instance = instance_of(p->value);
@@ -505,13 +520,13 @@ int sip_retry_after_parse(struct span value, uint32_t *ret_seconds)
     return span_to_u32(span_head(value, n), UINT32_MAX, ret_seconds);
 }
 
+/* The grammar has `word [ "@" word ]`; clients also write = and more than one
+ * @. It is only ever compared and passed on. */
 bool sip_call_id_is_valid(struct span value)
 {
-    struct span head = value;
-    struct span tail;
-
-    if (span_cut(value, '@', &head, &tail) &&
-        (tail.len == 0 || !sip_chars_are(tail, SIP_CHAR_WORD)))
-        return false;
-    return head.len > 0 && sip_chars_are(head, SIP_CHAR_WORD);
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] <= 0x20 || value.ptr[i] >= 0x7F)
+            return false;
+    }
+    return value.len > 0;
 }

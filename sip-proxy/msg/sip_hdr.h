@@ -183,7 +183,7 @@ int sip_number_parse(struct span value, uint32_t max, uint32_t *ret_number);
 /* `seconds (comment);duration=…` (20.33): the seconds. */
 int sip_retry_after_parse(struct span value, uint32_t *ret_seconds);
 
-/* `callid = word [ "@" word ]` (25.1). */
+/* Visible ASCII (25.1 wants `word [ "@" word ]`; clients write more). */
 bool sip_call_id_is_valid(struct span value);
 
 /* At least one character, all of `token` (25.1). */
