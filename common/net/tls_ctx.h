@@ -13,8 +13,11 @@
  * packaged by Debian has MBEDTLS_THREADING_C with pthreads, which covers what
  * sessions of different threads share behind one context: RSA blinding, the
  * ticket keys and the PSA key store and generator (3.6: PSA is thread-safe
- * with that option). Everything else here is read only. tls_ctx_new() refuses
- * to work when the library was built without it.
+ * with that option). Everything else here is read only. Handshakes on four
+ * threads with mbedTLS 3.6.6 itself under the thread sanitizer show nothing
+ * but the library's self-test counters (ecp.c). RSA keys are locked while they
+ * sign, so workers wait for each other there: one more reason for ECDSA.
+ * The build fails when the library lacks the option.
  */
 #ifndef NET_TLS_CTX_H
 #define NET_TLS_CTX_H

@@ -240,6 +240,20 @@ static bool wait_for(struct town *t, struct workers *workers,
     return done;
 }
 
+static const enum tls_version versions[] = {TLS_VERSION_12, TLS_VERSION_13};
+
+static struct tls_ctx *client_with(enum tls_version version)
+{
+    struct tls_ctx_options options = {.role = TLS_CLIENT,
+                                      .ca_file = net_cert_file(NET_CA),
+                                      .max_version = version};
+    char error[TLS_ERROR_SIZE] = "";
+    struct tls_ctx *ctx = NULL;
+
+    ck_assert_msg(tls_ctx_new(&ctx, &options, error) == 0, "%s", error);
+    return ctx;
+}
+
 START_TEST(certificates_tickets_and_limits_are_shared_and_reloaded)
 {
     struct town t = {0};
@@ -257,7 +271,7 @@ START_TEST(certificates_tickets_and_limits_are_shared_and_reloaded)
 
     ck_assert_int_eq(tls_tickets_new(&tickets, 3600), 0);
     t.server_ctx = with_tickets(tickets);
-    t.client_ctx = net_client_ctx();
+    t.client_ctx = client_with(versions[_i]);
     pthread_mutex_init(&t.lock, NULL);
     pthread_cond_init(&t.changed, NULL);
     ck_assert_int_eq(conn_limit_new(&t.limit, 1000, 1000), 0);
@@ -288,7 +302,9 @@ Suite *unit_suite(void)
     TCase *tc = tcase_create("workers");
 
     tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, certificates_tickets_and_limits_are_shared_and_reloaded);
+    tcase_add_loop_test(tc,
+                        certificates_tickets_and_limits_are_shared_and_reloaded,
+                        0, ARRAY_SIZE(versions));
     suite_add_tcase(s, tc);
     return s;
 }
