@@ -1,0 +1,1 @@
+edge_bench(turn_load LINK stun)
