@@ -137,6 +137,8 @@ int admin_new(struct admin **ret_admin, struct uv_loop_s *loop,
         return -ENOMEM;
     admin->loop = loop;
     admin->open = 1; /* ours, until admin_close() */
+    admin->timeout_ms =
+        options->timeout_ms ? options->timeout_ms : ADMIN_TIMEOUT_MS;
     list_init(&admin->conns);
     admin->program = mem_strdup(options->program);
     if (!admin->program)

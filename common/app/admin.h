@@ -49,6 +49,7 @@ struct admin_options {
     const char *program; /* "turn-server", for the page */
     const char *socket;  /* path, or NULL */
     struct addr listen;  /* loopback, or ADDR_NONE */
+    unsigned timeout_ms; /* 0: ADMIN_TIMEOUT_MS */
 };
 
 /* Open the sockets and serve. A socket file left by a dead process is

@@ -138,7 +138,7 @@ static void send_reply(struct admin_conn *conn, int status, const char *type)
     parts[0] = part_of(head);
     parts[1] = part_of(&conn->content);
     conn->write.data = conn;
-    (void)uv_timer_start(&conn->timer, on_timeout, ADMIN_TIMEOUT_MS, 0);
+    (void)uv_timer_start(&conn->timer, on_timeout, conn->admin->timeout_ms, 0);
     if (uv_write(&conn->write, stream_of(conn), parts, content.len ? 2 : 1,
                  on_written) < 0)
         conn_close(conn);
@@ -308,7 +308,7 @@ void admin_conn_accept(struct admin *admin, uv_stream_t *listener,
     conn->open++;
     if (uv_accept(listener, stream_of(conn)) < 0 ||
         admin->connections > ADMIN_CONNECTIONS_MAX ||
-        uv_timer_start(&conn->timer, on_timeout, ADMIN_TIMEOUT_MS, 0) < 0 ||
+        uv_timer_start(&conn->timer, on_timeout, admin->timeout_ms, 0) < 0 ||
         uv_read_start(stream_of(conn), on_alloc, on_read) < 0)
         conn_close(conn);
 }

@@ -21,6 +21,7 @@ struct admin {
     uv_loop_t *loop;
     char *program;
     char *socket; /* path, or NULL */
+    unsigned timeout_ms;
     uv_pipe_t pipe;
     uv_tcp_t tcp;
     unsigned open;        /* listeners and connections not yet closed */

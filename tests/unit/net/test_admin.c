@@ -20,6 +20,7 @@ static struct admin *admin;
 static struct buf reply;
 static char folder[] = "/tmp/admin-test-XXXXXX";
 static char path[64];
+static unsigned timeout_ms;
 
 static int echo(const struct admin_request *request, struct buf *body,
                 void *arg)
@@ -55,7 +56,8 @@ static int open_admin(const char *socket_path)
 {
     const struct admin_options options = {.program = "demo-server",
                                           .socket = socket_path,
-                                          .listen = addr_v4(0x7F000001, 0)};
+                                          .listen = addr_v4(0x7F000001, 0),
+                                          .timeout_ms = timeout_ms};
 
     return admin_new(&admin, worker_loop(loop), &options);
 }
@@ -66,6 +68,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     (void)snprintf(path, sizeof(path), "%s/s", folder);
     buf_init(&reply, 1 << 20);
+    timeout_ms = 0;
     ck_assert_int_eq(worker_new(&loop, -1, 0), 0);
     ck_assert_int_eq(open_admin(path), 0);
     ck_assert_int_eq(admin_handle(admin, "GET", "/echo", echo, greeting), 0);
@@ -311,6 +314,25 @@ START_TEST(connections_are_limited)
 }
 END_TEST
 
+START_TEST(a_slow_request_is_cut_off)
+{
+    uint64_t began = uv_hrtime() / 1000000;
+    int fd;
+
+    admin_close(admin);
+    turn();
+    turn();
+    timeout_ms = 200;
+    ck_assert_int_eq(open_admin(path), 0);
+    fd = dial_unix();
+    ck_assert_int_eq(send(fd, "GET / HT", 8, MSG_NOSIGNAL), 8);
+    read_reply(fd); /* ends without a reply */
+    ck_assert_uint_eq(buf_len(&reply), 0);
+    ck_assert_uint_ge(uv_hrtime() / 1000000 - began, 190);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_socket_in_use_is_refused_and_a_dead_one_replaced)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -379,6 +401,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, over_tcp_only_a_loopback_host_is_answered);
     tcase_add_test(tc, over_tcp_a_foreign_origin_is_refused);
     tcase_add_test(tc, connections_are_limited);
+    tcase_add_test(tc, a_slow_request_is_cut_off);
     tcase_add_test(tc, a_socket_in_use_is_refused_and_a_dead_one_replaced);
     tcase_add_test(tc, another_file_is_never_replaced);
     tcase_add_test(tc, only_loopback_is_listened_on);
