@@ -521,31 +521,43 @@ int sip_txns_client_new(struct sip_txns *txns, struct span request,
     return 0;
 }
 
+/* The CANCEL of a stored INVITE into txns->scratch. */
+static int build_cancel(struct sip_txns *txns, const struct sip_txn *txn,
+                        struct span extra)
+{
+    struct sip_msg invite;
+    int err;
+
+    buf_reset(&txns->scratch);
+    err = sip_msg_parse(&invite, span_of(txn->request, txn->request_len),
+                        SIP_FRAMING_DATAGRAM, &sip_limits_own);
+    return err < 0 ? err : sip_build_cancel(&txns->scratch, &invite, extra);
+}
+
 int sip_txn_cancel(struct sip_txns *txns, struct pool_id id, struct span extra,
                    uint64_t user, uint64_t now, struct pool_id *ret_id)
 {
     struct sip_txn *txn = pool_find(txns->pool, id);
-    struct sip_msg invite;
     int err;
 
     if (!txn || txn->kind != SIP_TXN_ICT || txn->was_cancelled ||
         txn->state != SIP_TXN_PROCEEDING)
         return ERR_STATE;
-    buf_reset(&txns->scratch);
-    err = sip_msg_parse(&invite, span_of(txn->request, txn->request_len),
-                        SIP_FRAMING_DATAGRAM, &sip_limits_own);
-    if (err == 0)
-        err = sip_build_cancel(&txns->scratch, &invite, extra);
+    /* RFC 3261 9.1: if nothing final comes in 64*T1, it is over; and so it is
+     * when no CANCEL could be sent: nobody else watches the INVITE now. */
+    txn_set_life(txns, txn, txn_64_t1(txns), now);
+    err = build_cancel(txns, txn, extra);
     if (err < 0)
         return err;
     err = sip_txns_client_new(txns, buf_span(&txns->scratch), &txn->target,
                               user, now, ret_id);
-    if (err < 0)
-        return err;
-    /* RFC 3261 9.1: if nothing final comes in 64*T1, it is over. */
-    txn->was_cancelled = true;
-    txn_set_life(txns, txn, txn_64_t1(txns), now);
-    return 0;
+    if (err == ERR_LIMIT || err == -ENOMEM) {
+        /* Full: once and unattended is better than not at all. */
+        *ret_id = (struct pool_id){0, 0};
+        err = txn_send(txns, txn, buf_span(&txns->scratch));
+    }
+    txn->was_cancelled = err == 0;
+    return err;
 }
 
 void sip_txn_terminate(struct sip_txns *txns, struct pool_id id, uint64_t now)

@@ -168,10 +168,13 @@ int sip_txns_client_new(struct sip_txns *txns, struct span request,
                         uint64_t now, struct pool_id *ret_id);
 
 /* Cancel an INVITE client transaction: makes a CANCEL and a transaction for
- * it, with its own `user`. `extra`: whole header lines (Reason), or "".
+ * it, with its own `user`; when the table is full the CANCEL is sent once
+ * without one and `*ret_id` is {0, 0}. `extra`: whole header lines (Reason),
+ * or "".
  * Returns 0, ERR_STATE when it is not in PROCEEDING (RFC 3261 9.1: before a
  * 1xx wait for it; after a final response it is too late) or was cancelled
- * already, and what sip_txns_client_new() returns. */
+ * already; -ENOMEM or the transport's error: no CANCEL was sent. Unless
+ * ERR_STATE, on_timeout() comes when nothing final does within 64*T1. */
 int sip_txn_cancel(struct sip_txns *txns, struct pool_id id, struct span extra,
                    uint64_t user, uint64_t now, struct pool_id *ret_id);
 

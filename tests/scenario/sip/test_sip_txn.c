@@ -981,6 +981,40 @@ START_TEST(a_full_table_takes_no_more)
 }
 END_TEST
 
+START_TEST(a_cancel_is_sent_even_when_the_table_is_full)
+{
+    cfg.max = 1;
+    start(SIP_UDP);
+    client("INVITE");
+    receive(response(180, "INVITE"));
+    ck_assert_int_eq(
+        sip_txn_cancel(txns, id, span_str(""), 78, now, &cancel_id), 0);
+    ck_assert_uint_eq(pool_id_u64(cancel_id), 0);
+    ck_assert_int_eq(
+        sip_txn_cancel(txns, id, span_str(""), 78, now, &cancel_id), ERR_STATE);
+    STORY("INVITE> 180! CANCEL>");
+    ck_assert_int_eq(receive(response(200, "CANCEL")), SIP_MATCH_NONE);
+    pass(32000);
+    STORY("timeout! ended");
+    finish();
+}
+END_TEST
+
+START_TEST(an_invite_whose_cancel_could_not_be_sent_does_not_stay)
+{
+    start(SIP_WS);
+    client("INVITE");
+    receive(response(180, "INVITE"));
+    send_error = ERR_CLOSED;
+    ck_assert_int_eq(
+        sip_txn_cancel(txns, id, span_str(""), 78, now, &cancel_id),
+        ERR_CLOSED);
+    pass(32000);
+    STORY("INVITE> 180! timeout! ended");
+    finish();
+}
+END_TEST
+
 START_TEST(the_bytes_held_are_limited)
 {
     struct sip_txn_stats stats;
@@ -1139,6 +1173,8 @@ static TCase *failures(void)
     tcase_add_test(tc, stale_ids_find_nothing);
     tcase_add_test(tc, garbage_is_not_sent);
     tcase_add_test(tc, a_full_table_takes_no_more);
+    tcase_add_test(tc, a_cancel_is_sent_even_when_the_table_is_full);
+    tcase_add_test(tc, an_invite_whose_cancel_could_not_be_sent_does_not_stay);
     tcase_add_test(tc, the_bytes_held_are_limited);
     tcase_add_test(tc, zeros_in_the_configuration_are_refused);
     tcase_add_test(tc, a_failed_allocation_is_survived_everywhere);
