@@ -93,7 +93,9 @@ int sip_ws_send(struct sip_ws *ws, struct span message)
 
     if (ws->state != WS_OPEN || ws->is_doomed)
         return ERR_CLOSED;
-    err = write_frame(ws, WS_TEXT, message);
+    /* RFC 7118 5.3 allows both. A browser ends the connection on a text frame
+     * that is not UTF-8, and some server still writes Latin-1 names. */
+    err = write_frame(ws, text_is_utf8(message) ? WS_TEXT : WS_BINARY, message);
     if (err < 0) {
         /* The peer does not read: not from inside the core, but soon. */
         ws->is_doomed = true;

@@ -149,6 +149,21 @@ describe("one media server", () => {
     assert.ok(gone.at - began < 100, `${gone.at - began} ms`);
   });
 
+  test("what is not UTF-8 reaches the client in a binary frame", async () => {
+    const { client } = await registered("u20", jssip("u20"));
+    for (const [name, binary] of [["Zo\u00eb", false], [Buffer.from("Zo\u00eb", "latin1"), true]]) {
+      const sent = asterisk.requestTo("u20", proxy.at, "MESSAGE", { headers: ["Subject: @@"] });
+      await client.request("MESSAGE"); // the one just sent; the next has the name
+      const [head, tail] = sent.text.replaceAll(sent.callId, `${sent.callId}x`)
+        .replace(/branch=[^;\s]+/, (b) => `${b}x`).split("@@");
+      asterisk.sip.send(Buffer.concat([head, name, tail].map((part) => Buffer.from(part))), proxy.at);
+      const seen = await client.next((m) => m.callId === `${sent.callId}x`);
+      assert.equal(seen.method, "MESSAGE");
+      assert.equal(client.binary, binary);
+    }
+    await client.close();
+  });
+
   test("a forged token is 403 and counted", async () => {
     const { client } = await registered("u7", jssip("u7"));
     const binding = asterisk.bindings.get("u7");
