@@ -74,6 +74,11 @@ static bool is_forwarded(const struct web_request *rq,
         if (!upgrade)
             return false;
         break;
+    case HTTP_FIELD_EXPECT:
+        /* HTTP/1.0 has none (RFC 9110 10.1.1), and we say HTTP/1.1. */
+        if (!rq->msg->expects_continue)
+            return false;
+        break;
     case HTTP_FIELD_HOST:
     case HTTP_FIELD_CONTENT_LENGTH:
     case HTTP_FIELD_FORWARDED:

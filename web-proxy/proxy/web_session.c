@@ -444,6 +444,12 @@ static void use(struct web_session *s, struct span data)
         tunnel_from_client(s->exchange, in);
         in = span_from(in, in.len);
     }
+    /* A parser that rests inside a message still looks at its head. */
+    if (s->state == WEB_SESSION_EXCHANGE && !s->exchange->request_done &&
+        http_parser_hold(s->parser) < 0) {
+        session_abort(s);
+        return;
+    }
     if (stored)
         buf_consume(&s->in, buf_len(&s->in) - in.len);
     else
