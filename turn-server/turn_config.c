@@ -222,6 +222,13 @@ static const struct option_def options[] = {
      .fallback = "4m",
      .help = "kernel buffer of a UDP listener, each way (as far as "
              "net.core.rmem_max lets it)"},
+    {.name = "gather",
+     .type = OPT_U32,
+     .offset = FIELD(gather),
+     .max = 5000,
+     .fallback = "300",
+     .help = "microseconds to wait under load (5000 packets/s and more) so "
+             "that packets share wake-ups and system calls; 0: never"},
     {.name = "software",
      .type = OPT_STRING,
      .offset = FIELD(software),

@@ -50,6 +50,7 @@ struct turn_config {
     uint64_t stream_buffer; /* bytes */
     uint64_t max_packet;
     uint64_t socket_buffer;
+    uint32_t gather; /* microseconds */
 
     const char *software;
     bool log_allocations;

@@ -22,6 +22,41 @@ struct turn_socket {
     struct pool_id alloc;
 };
 
+enum {
+    GATHER_WINDOW_MS = 100, /* the rate is looked at this often */
+    GATHER_RATE = 500,      /* packets in it from which gathering pays */
+    GATHER_FULL = 48,       /* packets of a turn that need no gathering */
+};
+
+/* Waking up for each packet costs more than relaying it. When there are so
+ * many that some will surely come within the next moment, wait for them:
+ * they then share their wake-up and their system calls. What was to be sent
+ * has left by now. The delay is a hundredth of the time between two packets
+ * of a voice stream. */
+static void on_pause(struct worker_task *task)
+{
+    struct turn_worker *w = CONTAINER_OF(task, struct turn_worker, pause);
+    struct timespec delay = {.tv_nsec = (long)w->gather_us * 1000};
+    uint64_t now = worker_now(w->worker);
+
+    w->rate_packets += w->turn_packets;
+    if (now - w->rate_start >= GATHER_WINDOW_MS) {
+        w->is_busy = w->rate_packets >= GATHER_RATE;
+        w->rate_packets = 0;
+        w->rate_start = now;
+    }
+    if (w->is_busy && w->turn_packets < GATHER_FULL)
+        (void)nanosleep(&delay, NULL);
+    w->turn_packets = 0;
+}
+
+static void gather(struct turn_worker *w, size_t packets)
+{
+    w->turn_packets += (unsigned)packets;
+    if (w->gather_us > 0)
+        worker_defer(w->worker, &w->pause);
+}
+
 /* --- the core's environment --- */
 
 static void on_relay_packets(struct udp *udp, struct udp_packet *packets,
@@ -43,6 +78,7 @@ static void on_relay_packets(struct udp *udp, struct udp_packet *packets,
         datagram.from.scope = 0; /* peers are named without */
         turn_core_on_peer(w->core, alloc, &datagram, packets[i].now);
     }
+    gather(w, n);
 }
 
 static int relay_open(void *arg, struct pool_id alloc, const struct addr *want,
@@ -180,6 +216,7 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
             turn_core_on_client(w->core, &client, &packet, p->now);
     }
     turn_worker_arm(w);
+    gather(w, n);
 }
 
 /* --- start --- */
@@ -281,6 +318,8 @@ static int build(struct turn_worker *w, const struct turn_config *c)
     w->stream_buffer = c->stream_buffer;
     alarm_init(&w->deadline, w->worker, on_deadline);
     alarm_init(&w->second, w->worker, on_second);
+    worker_task_init(&w->pause, on_pause);
+    w->gather_us = c->gather;
     turn_server_snapshot(w->server, &rules, &tls);
     err = make_tables(w, c, rules);
     if (err == 0)
@@ -347,6 +386,7 @@ void turn_worker_stop(void *worker_state)
 
     alarm_cancel(&w->deadline);
     alarm_cancel(&w->second);
+    worker_task_cancel(&w->pause);
     for (size_t i = 0; i < w->n_doors; i++) {
         listener_close(w->doors[i].listener);
         w->doors[i].listener = NULL;

@@ -29,8 +29,14 @@ struct turn_worker {
     struct pool *conns;  /* struct turn_conn */
     struct turn_door *doors;
     size_t n_doors;
-    struct alarm deadline; /* of the core */
-    struct alarm second;   /* figures are copied */
+    struct alarm deadline;    /* of the core */
+    struct alarm second;      /* figures are copied */
+    struct worker_task pause; /* gather() in turn_worker.c */
+    unsigned turn_packets;    /* handled in this turn of the loop */
+    unsigned gather_us;
+    uint64_t rate_start; /* ms; packets are counted over a short while */
+    unsigned rate_packets;
+    bool is_busy;
     size_t max_packet;
     uint64_t idle_timeout;
     size_t stream_buffer;
