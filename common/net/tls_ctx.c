@@ -74,6 +74,22 @@ int tls_ctx_choose(const struct tls_ctx *ctx, struct span name)
     return chosen;
 }
 
+int tls_on_dtls_server_name(void *arg, mbedtls_ssl_context *ssl,
+                            const unsigned char *name, size_t len)
+{
+    struct tls_ctx *ctx = arg;
+    struct span host = span_of(name, len);
+    int chosen;
+
+    if (!tls_name_is_host(host))
+        return MBEDTLS_ERR_SSL_DECODE_ERROR;
+    chosen = tls_ctx_choose(ctx, host);
+    if (chosen < 0)
+        return MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME;
+    return mbedtls_ssl_set_hs_own_cert(ssl, &ctx->pairs[chosen].chain,
+                                       &ctx->pairs[chosen].key);
+}
+
 bool tls_ctx_certificate(const struct tls_ctx *ctx, size_t i,
                          struct tls_certificate_info *ret_info)
 {
@@ -176,6 +192,10 @@ static int check_options(const struct tls_ctx_options *o,
         return fail(error, "no CA file to check certificates against");
     if (o->min_version && o->max_version && o->min_version > o->max_version)
         return fail(error, "the lowest TLS version is above the highest");
+    if (o->dtls && o->role != TLS_SERVER)
+        return fail(error, "DTLS is for servers only");
+    if (o->dtls && o->min_version == TLS_VERSION_13)
+        return fail(error, "DTLS has version 1.2 only, 1.3 is demanded");
     return 0;
 }
 
@@ -196,7 +216,8 @@ static int copy_alpn(struct tls_ctx *ctx, const char *const *alpn,
         if (!ctx->alpn[i])
             return -ENOMEM;
     }
-    if (mbedtls_ssl_conf_alpn_protocols(&ctx->conf, (const char **)ctx->alpn))
+    if (mbedtls_ssl_conf_alpn_protocols(&ctx->conf, (const char **)ctx->alpn) ||
+        mbedtls_ssl_conf_alpn_protocols(&ctx->dtls, (const char **)ctx->alpn))
         return fail(error, "a protocol name of ALPN is empty or too long");
     return 0;
 }
@@ -250,20 +271,20 @@ static void set_tickets(struct tls_ctx *ctx, const struct tls_ctx_options *o)
                                      MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 }
 
-static int set_up(struct tls_ctx *ctx, const struct tls_ctx_options *o,
-                  char error[TLS_ERROR_SIZE])
+/* What TLS and DTLS have in common. */
+static int set_up_conf(struct tls_ctx *ctx, const struct tls_ctx_options *o,
+                       mbedtls_ssl_config *conf, int transport)
 {
     static const int authmodes[] = {
         [TLS_VERIFY_NONE] = MBEDTLS_SSL_VERIFY_NONE,
         [TLS_VERIFY_OPTIONAL] = MBEDTLS_SSL_VERIFY_OPTIONAL,
         [TLS_VERIFY_REQUIRED] = MBEDTLS_SSL_VERIFY_REQUIRED,
     };
-    mbedtls_ssl_config *conf = &ctx->conf;
     bool server = o->role == TLS_SERVER;
 
     if (mbedtls_ssl_config_defaults(
             conf, server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
-            MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT) != 0)
+            transport, MBEDTLS_SSL_PRESET_DEFAULT) != 0)
         return -ENOMEM;
     mbedtls_ssl_conf_rng(conf, tls_random, NULL);
     mbedtls_ssl_conf_ciphersuites(conf, suites);
@@ -273,17 +294,61 @@ static int set_up(struct tls_ctx *ctx, const struct tls_ctx_options *o,
     if (server) /* the order of `suites`, not the client's */
         mbedtls_ssl_conf_preference_order(
             conf, MBEDTLS_SSL_SRV_CIPHERSUITE_ORDER_SERVER);
-    set_versions(ctx, o);
-    set_tickets(ctx, o);
-    if (server)
-        mbedtls_ssl_conf_sni(conf, tls_on_server_name, NULL);
     if (o->ca_file)
         mbedtls_ssl_conf_ca_chain(conf, &ctx->ca, NULL);
     if (ctx->n_pairs > 0 && !ctx->strict_sni &&
         mbedtls_ssl_conf_own_cert(conf, &ctx->pairs[0].chain,
                                   &ctx->pairs[0].key) != 0)
         return -ENOMEM;
-    return copy_alpn(ctx, o->alpn, error);
+    return 0;
+}
+
+/* A session exists only behind a cookie that net/dtls.c has checked, so
+ * mbedTLS need not do it again. With no function to write one, it never
+ * answers a ClientHello with a HelloVerifyRequest and never lets one take
+ * over an open session. */
+static int accept_cookie(void *unused, const unsigned char *cookie, size_t len,
+                         const unsigned char *id, size_t id_len)
+{
+    (void)unused;
+    (void)cookie;
+    (void)len;
+    (void)id;
+    (void)id_len;
+    return 0;
+}
+
+static int set_up_dtls(struct tls_ctx *ctx, const struct tls_ctx_options *o)
+{
+    mbedtls_ssl_config *conf = &ctx->dtls;
+    int err = set_up_conf(ctx, o, conf, MBEDTLS_SSL_TRANSPORT_DATAGRAM);
+
+    if (err < 0)
+        return err;
+    ctx->has_dtls = true;
+    mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_session_tickets(conf,
+                                     MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    mbedtls_ssl_conf_dtls_cookies(conf, NULL, accept_cookie, NULL);
+    mbedtls_ssl_conf_sni(conf, tls_on_dtls_server_name, ctx);
+    return 0;
+}
+
+static int set_up(struct tls_ctx *ctx, const struct tls_ctx_options *o,
+                  char error[TLS_ERROR_SIZE])
+{
+    int err = set_up_conf(ctx, o, &ctx->conf, MBEDTLS_SSL_TRANSPORT_STREAM);
+
+    if (err < 0)
+        return err;
+    set_versions(ctx, o);
+    set_tickets(ctx, o);
+    if (o->role == TLS_SERVER)
+        mbedtls_ssl_conf_sni(&ctx->conf, tls_on_server_name, NULL);
+    if (o->dtls)
+        err = set_up_dtls(ctx, o);
+    return err < 0 ? err : copy_alpn(ctx, o->alpn, error);
 }
 
 int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
@@ -305,6 +370,7 @@ int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
     ctx->verifies = effective_verify(options) == TLS_VERIFY_REQUIRED;
     ctx->asks = effective_verify(options) != TLS_VERIFY_NONE;
     mbedtls_ssl_config_init(&ctx->conf);
+    mbedtls_ssl_config_init(&ctx->dtls);
     mbedtls_x509_crt_init(&ctx->ca);
 
     err = load_files(ctx, options, error);
@@ -331,6 +397,7 @@ void tls_ctx_unref(struct tls_ctx *ctx)
     if (!ctx || atomic_fetch_sub(&ctx->refs, 1) > 1)
         return;
     mbedtls_ssl_config_free(&ctx->conf);
+    mbedtls_ssl_config_free(&ctx->dtls);
     mbedtls_x509_crt_free(&ctx->ca);
     for (size_t i = 0; i < ctx->n_pairs; i++)
         tls_load_deinit(&ctx->pairs[i]);

@@ -76,6 +76,8 @@ struct tls_ctx_options {
                                     NULL: no ALPN */
     struct tls_tickets *tickets; /* server: resume sessions; NULL: never, as
                                     when client certificates are asked for */
+    bool dtls; /* server: for net/dtls.h, too: DTLS 1.2, never resumed. Refused
+                  with a lowest version of 1.3 */
 };
 
 /* Returns 0; ERR_CONFIG with the reason in `error`, naming the file

@@ -25,12 +25,14 @@ struct tls_tickets {
 struct tls_ctx {
     _Atomic unsigned refs;
     mbedtls_ssl_config conf;
+    mbedtls_ssl_config dtls; /* when has_dtls */
     mbedtls_x509_crt ca;
     struct tls_pair *pairs;
     size_t n_pairs;
     char **alpn; /* NULL at the end; NULL: none */
     struct tls_tickets *tickets;
     enum tls_role role;
+    bool has_dtls;
     bool strict_sni;
     bool verifies; /* a peer's certificate must hold */
     bool asks;     /* … is looked at, even if it may be missing or bad */
@@ -46,6 +48,10 @@ extern _Thread_local bool tls_ticket_accepted;
 /* Server: the client has asked for a name; picks the certificate. */
 int tls_on_server_name(void *unused, mbedtls_ssl_context *ssl,
                        const unsigned char *name, size_t len);
+
+/* The same for DTLS, whose sessions keep no name; `ctx` is the context. */
+int tls_on_dtls_server_name(void *ctx, mbedtls_ssl_context *ssl,
+                            const unsigned char *name, size_t len);
 
 /* Seconds since 1970. */
 int64_t tls_seconds(const mbedtls_x509_time *t);
