@@ -327,6 +327,12 @@ static struct sip_flow *datagram_flow(struct sip_core *core,
 
     if (flow)
         return flow;
+    /* The source of a datagram proves nothing: who invents addresses may fill
+     * half the table and not keep out those who hold connections. */
+    if (sip_flows_datagrams(core->flows) >= sip_flows_max(core->flows) / 2) {
+        SIP_COUNT(core, flows_refused);
+        return NULL;
+    }
     if (sip_core_open_flow(core, from, NULL, 0, now, &id) < 0)
         return NULL;
     return sip_flows_find(core->flows, id);

@@ -131,7 +131,7 @@ int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
                        uint64_t *ret_flow);
 
 /* It is closed: nothing is sent to `conn` any more. */
-void sip_core_close_flow(struct sip_core *core, uint64_t flow, uint64_t now);
+void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now);
 
 /* One complete message: a datagram, a WebSocket message, or what the framer
  * cut. */

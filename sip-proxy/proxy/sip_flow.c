@@ -177,6 +177,11 @@ uint32_t sip_flows_max(const struct sip_flows *flows)
     return pool_max(flows->pool);
 }
 
+uint32_t sip_flows_datagrams(const struct sip_flows *flows)
+{
+    return (uint32_t)map_count(&flows->datagrams);
+}
+
 struct sip_flow *sip_flows_each(const struct sip_flows *flows, uint32_t *pos)
 {
     return pool_each(flows->pool, pos);

@@ -82,6 +82,9 @@ struct span sip_flow_contact(const struct sip_flow *flow, struct span user);
 uint32_t sip_flows_count(const struct sip_flows *flows);
 uint32_t sip_flows_max(const struct sip_flows *flows);
 
+/* How many of them are datagram flows. */
+uint32_t sip_flows_datagrams(const struct sip_flows *flows);
+
 /* Walk: *pos = 0 first; NULL at the end. The flow returned may be closed. */
 struct sip_flow *sip_flows_each(const struct sip_flows *flows, uint32_t *pos);
 
