@@ -140,7 +140,8 @@ static int udp_socket(const struct addr *to)
 
     if (fd < 0)
         fail("socket");
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     /* the peer must have the address the server may reach: bind there */
     any = *to;
     any.port = 0;
