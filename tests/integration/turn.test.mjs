@@ -8,7 +8,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import {
-  freePort, freePortRange, makeCertificates, runDaemon, scratch, sleep, startDaemon, waitFor,
+  freePort, freePortRange, makeCertificates, root, runDaemon, scratch, sleep, startDaemon, waitFor,
 } from "../support/edge.mjs";
 import { ATTR, METHOD, TurnClient, attr, echoPeer, timedUser } from "../support/turn_client.mjs";
 
@@ -347,4 +347,11 @@ test("stops with a clear text when its port is taken", async () => {
   assert.equal(how.code, 1);
   assert.match(how.stderr, new RegExp(`127\\.0\\.0\\.1:${at}`));
   taken.close();
+});
+
+test("the README shows the settings there are", async () => {
+  const readme = fs.readFileSync(path.join(root, "turn-server/README.md"), "utf8");
+  const { stdout } = await runDaemon("turn-server", ["--help-markdown"]);
+  assert.ok(stdout.length > 1000);
+  assert.ok(readme.includes(stdout), "replace the table by turn-server --help-markdown");
 });
