@@ -46,16 +46,14 @@ void access_log(const struct web_session *s, const struct web_exchange *x)
     struct span path = span_head(span_from(head, x->path_at), x->path_len);
     struct span query = {0};
     char target[PATH_TEXT + QUERY_TEXT], method_text[METHOD_TEXT];
-    char client[ADDR_TEXT_SIZE];
     uint64_t now = s->core->now;
 
     (void)span_cut(path, '?', &path, &query);
     log_info("%s %s status=%d client=%s upstream=%s link=%s in=%" PRIu64
              " out=%" PRIu64 " first=%" PRIu64 " ms=%" PRIu64,
              text_printable(method, method_text, sizeof(method_text)),
-             target_text(path, query, target), x->status,
-             addr_ip_str(&s->client, client), x->upstream->name,
-             upstream_text(x), x->body_in, x->body_out,
+             target_text(path, query, target), x->status, s->client_name.text,
+             x->upstream->name, upstream_text(x), x->body_in, x->body_out,
              x->first_byte ? x->first_byte - x->began : 0, now - x->began);
 }
 
@@ -63,7 +61,6 @@ void access_log_refused(const struct web_session *s,
                         const struct web_request *rq, int status)
 {
     char target[PATH_TEXT + QUERY_TEXT] = "-", method[METHOD_TEXT] = "-";
-    char client[ADDR_TEXT_SIZE];
     char host[HOST_TEXT] = "-";
 
     if (!s->core->view->site->access_log)
@@ -74,5 +71,5 @@ void access_log_refused(const struct web_session *s,
         text_printable(web_host_name(&rq->host), host, sizeof(host));
     }
     log_info("%s %s status=%d client=%s host=%s refused=true", method, target,
-             status, addr_ip_str(&s->client, client), host);
+             status, s->client_name.text, host);
 }

@@ -245,7 +245,7 @@ static int write_head(struct web_exchange *x, const struct web_request *rq)
 {
     struct web_session *s = x->session;
     struct web_forward_request how = {
-        .client = &s->client,
+        .client = &s->client_name,
         .secure = s->entry->secure,
         .upgrade = x->upgrade,
         .via = x->view->site->via,

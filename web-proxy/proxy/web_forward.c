@@ -132,33 +132,40 @@ static void put_request_line(struct buf *out, const struct web_request *rq)
     buf_put_str(out, " HTTP/1.1\r\n");
 }
 
-/* Who the client is. RFC 7239: an IPv6 address stands in brackets and
- * quotes. */
+void web_forward_name(const struct addr *client, struct web_client_name *name)
+{
+    struct addr inner;
+
+    name->is_v6 = client->family == ADDR_V6;
+    addr_ip_str(client, name->text);
+    if (name->is_v6 && span_starts(span_str(name->text), "::ffff:") &&
+        addr_inner_v4(client, &inner)) {
+        addr_ip_str(&inner, name->text);
+        name->is_v6 = false;
+    }
+}
+
+/* Who the client is. */
 static void put_client(struct buf *out, const struct web_request *rq,
                        const struct web_forward_request *how)
 {
-    const char *proto = how->secure ? "https" : "http";
+    struct span ip = span_str(how->client->text);
+    bool v6 = how->client->is_v6;
     struct span host = rq->msg->host;
-    char ip[ADDR_TEXT_SIZE];
-    struct addr inner;
-    bool v6 = how->client->family == ADDR_V6;
 
-    addr_ip_str(how->client, ip);
-    if (v6 && span_starts(span_str(ip), "::ffff:") &&
-        addr_inner_v4(how->client, &inner)) {
-        addr_ip_str(&inner, ip);
-        v6 = false;
-    }
-    http_head_field_str(out, "X-Forwarded-For", ip);
-    http_head_field_str(out, "X-Real-IP", ip);
-    http_head_field_str(out, "X-Forwarded-Proto", proto);
+    buf_put_str(out, "X-Forwarded-For: ");
+    buf_put_span(out, ip);
+    buf_put_str(out, "\r\nX-Real-IP: ");
+    buf_put_span(out, ip);
+    buf_put_str(out, how->secure ? "\r\nX-Forwarded-Proto: https\r\n"
+                                 : "\r\nX-Forwarded-Proto: http\r\n");
     if (host.len > 0)
         http_head_field(out, "X-Forwarded-Host", host);
 
     buf_put_str(out, v6 ? "Forwarded: for=\"[" : "Forwarded: for=");
-    buf_put_str(out, ip);
-    buf_put_str(out, v6 ? "]\";proto=" : ";proto=");
-    buf_put_str(out, proto);
+    buf_put_span(out, ip);
+    buf_put_str(out, v6 ? "]\"" : "");
+    buf_put_str(out, how->secure ? ";proto=https" : ";proto=http");
     if (host.len > 0) {
         buf_put_str(out, ";host=\"");
         buf_put_span(out, host);

@@ -15,8 +15,17 @@
 #include "base/buf.h"
 #include "proxy/web_request.h"
 
+/* The client's address as it is written into heads: once a connection. */
+struct web_client_name {
+    char text[ADDR_TEXT_SIZE];
+    bool is_v6; /* RFC 7239 wants it in brackets and quotes */
+};
+
+/* An IPv4 client on an IPv6 socket gets its IPv4 name. */
+void web_forward_name(const struct addr *client, struct web_client_name *name);
+
 struct web_forward_request {
-    const struct addr *client;
+    const struct web_client_name *client;
     bool secure;            /* the client came by HTTPS */
     bool upgrade;           /* pass the WebSocket handshake on */
     bool via;               /* add a Via field */

@@ -85,6 +85,7 @@ struct web_session {
     void *io;
     const struct web_entry *entry;
     struct addr client;
+    struct web_client_name client_name;
     enum web_session_state state;
 
     struct http_parser *parser; /* NULL in a tunnel */

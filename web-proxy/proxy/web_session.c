@@ -73,6 +73,7 @@ struct web_session *web_core_on_accept(struct web_core *core, void *io,
     s->io = io;
     s->entry = entry;
     s->client = *client;
+    web_forward_name(client, &s->client_name);
     s->state = WEB_SESSION_HEAD;
     s->exchange = NULL;
     s->began = s->ended = s->head_only = false;

@@ -214,8 +214,9 @@ const measures = [
   ["socket-tls", "KiB per idle WebSocket, TLS", (p) => perSocket(p.pid, p.ports.https, true)],
 ];
 
-const results = {};
-for (const proxy of proxies) {
+/* Each measure has a process of its own: memory that another one has left
+ * behind would hide what this one needs. */
+async function alone(proxy, measure) {
   proxy.ports = await ports();
   const child = await proxy.start(proxy.ports);
   proxy.pid = child.pid;
@@ -224,12 +225,17 @@ for (const proxy of proxies) {
     probe.on("connect", () => { probe.destroy(); done(true); });
     probe.on("error", () => done(false));
   }), { what: `${proxy.name} listens` });
-  for (const [key, , measure] of measures)
-    if (!ONLY || ONLY.split(",").includes(key)) (results[key] ??= {})[proxy.name] = await measure(proxy);
+  const result = await measure(proxy);
   child.kill("SIGTERM");
   await Promise.race([once(child, "exit"), sleep(3000)]);
   child.kill("SIGKILL");
+  return result;
 }
+
+const results = {};
+for (const [key, , measure] of measures)
+  if (!ONLY || ONLY.split(",").includes(key))
+    for (const proxy of proxies) (results[key] ??= {})[proxy.name] = await alone(proxy, measure);
 
 const version = (program, ...args) => execFileSync("sh", ["-c", `${program} ${args.join(" ")} 2>&1 | head -1`]).toString().trim();
 console.log(`${version("nginx", "-v")} · ${version("haproxy", "-v").split(" ").slice(0, 3).join(" ")} · ${SECONDS} s each, 64 connections, 1 KiB`);
