@@ -8,17 +8,20 @@
 #include "base/span.h"
 
 enum {
-    SIP_CHAR_TOKEN = 1,   /* token */
-    SIP_CHAR_WORD = 2,    /* word (Call-ID) */
-    SIP_CHAR_USER = 4,    /* user part: unreserved, user-unreserved, %, # */
-    SIP_CHAR_PASS = 8,    /* password */
-    SIP_CHAR_PARAM = 16,  /* uri-parameters with their ';' and '=' */
-    SIP_CHAR_HEADER = 32, /* headers of a URI with their '&' and '=' */
-    SIP_CHAR_HOST = 64,   /* letters, digits, '-', '.', and '_' */
-    SIP_CHAR_SPACE = 128, /* SP HT CR LF */
+    SIP_CHAR_TOKEN = 1,    /* token */
+    SIP_CHAR_WORD = 2,     /* word (Call-ID) */
+    SIP_CHAR_USER = 4,     /* user part: unreserved, user-unreserved, %, # */
+    SIP_CHAR_PASS = 8,     /* password */
+    SIP_CHAR_PARAM = 16,   /* uri-parameters with their ';' and '=' */
+    SIP_CHAR_HEADER = 32,  /* headers of a URI with their '&' and '=' */
+    SIP_CHAR_HOST = 64,    /* letters, digits, '-', '.', and '_' */
+    SIP_CHAR_SPACE = 128,  /* SP HT CR LF */
+    SIP_CHAR_LIST = 256,   /* where a walk over a comma list looks: " < > , */
+    SIP_CHAR_NAME = 512,   /* where a parameter's name ends: = ; " */
+    SIP_CHAR_VALUE = 1024, /* where an unquoted value ends: ; " */
 };
 
-extern const uint8_t sip_char_class[256];
+extern const uint16_t sip_char_class[256];
 
 static inline bool sip_char_is(uint8_t c, unsigned class)
 {
@@ -31,8 +34,33 @@ bool sip_chars_are(struct span s, unsigned class);
 /* How many bytes at the front are in the class. */
 size_t sip_chars_count(struct span s, unsigned class);
 
+/* How many bytes at the front are not in the class. */
+static inline size_t sip_chars_until(struct span s, unsigned class)
+{
+    size_t n = 0;
+
+    while (n < s.len && !sip_char_is(s.ptr[n], class))
+        n++;
+    return n;
+}
+
 /* Without the white space (folds too) in front. */
-struct span sip_skip_space(struct span s);
+static inline struct span sip_skip_space(struct span s)
+{
+    while (s.len > 0 && sip_char_is(s.ptr[0], SIP_CHAR_SPACE)) {
+        s.ptr++;
+        s.len--;
+    }
+    return s;
+}
+
+/* Without the white space (folds too) at the end. */
+static inline struct span sip_trim_right(struct span s)
+{
+    while (s.len > 0 && sip_char_is(s.ptr[s.len - 1], SIP_CHAR_SPACE))
+        s.len--;
+    return s;
+}
 
 /* Every % is followed by two hex digits. */
 bool sip_escapes_are_valid(struct span s);

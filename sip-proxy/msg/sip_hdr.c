@@ -111,10 +111,7 @@ enum sip_method sip_method_lookup(struct span name)
 
 struct span sip_trim(struct span s)
 {
-    s = sip_skip_space(s);
-    while (s.len > 0 && sip_char_is(s.ptr[s.len - 1], SIP_CHAR_SPACE))
-        s.len--;
-    return s;
+    return sip_trim_right(sip_skip_space(s));
 }
 
 /* Index behind the string whose opening quote is at `i`; the end of the text
@@ -136,30 +133,20 @@ static size_t item_end(struct span s)
     bool in_brackets = false;
     size_t i = 0;
 
-    while (i < s.len) {
-        switch (s.ptr[i]) {
-        case '"':
-            if (!in_brackets) {
-                i = skip_quoted(s, i);
-                continue;
-            }
-            break;
-        case '<':
-            in_brackets = true;
-            break;
-        case '>':
-            in_brackets = false;
-            break;
-        case ',':
-            if (!in_brackets)
-                return i;
-            break;
-        default:
-            break;
+    for (;;) {
+        i += sip_chars_until(span_from(s, i), SIP_CHAR_LIST);
+        if (i >= s.len || (s.ptr[i] == ',' && !in_brackets))
+            return i;
+        if (s.ptr[i] == '"' && !in_brackets) {
+            i = skip_quoted(s, i);
+            continue;
         }
+        if (s.ptr[i] == '<')
+            in_brackets = true;
+        else if (s.ptr[i] == '>')
+            in_brackets = false;
         i++;
     }
-    return s.len;
 }
 
 bool sip_list_next(struct span *rest, struct span *ret_item)

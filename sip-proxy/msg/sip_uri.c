@@ -68,8 +68,7 @@ int sip_host_parse(struct span text, struct sip_host *ret_host)
     len = host_name_len(text);
     rest = span_from(text, len);
     text = span_head(text, len);
-    while (text.len > 0 && sip_char_is(text.ptr[text.len - 1], SIP_CHAR_SPACE))
-        text.len--;
+    text = sip_trim_right(text);
     err = host_name_parse(text, &host);
     if (err < 0)
         return err;
@@ -125,13 +124,6 @@ static size_t quoted_len(struct span s)
     return 0;
 }
 
-static struct span trim_right(struct span s)
-{
-    while (s.len > 0 && sip_char_is(s.ptr[s.len - 1], SIP_CHAR_SPACE))
-        s.len--;
-    return s;
-}
-
 /* Off the front of `*rest`: up to ';', which is dropped. A quoted string is
  * the whole value or the value is refused. */
 static int take_value(struct span *rest, struct span *ret_value)
@@ -150,11 +142,10 @@ static int take_value(struct span *rest, struct span *ret_value)
         *rest = s;
         return 0;
     }
-    for (len = 0; len < s.len && s.ptr[len] != ';'; len++) {
-        if (s.ptr[len] == '"')
-            return ERR_PARSE;
-    }
-    *ret_value = trim_right(span_head(s, len));
+    len = sip_chars_until(s, SIP_CHAR_VALUE);
+    if (len < s.len && s.ptr[len] == '"')
+        return ERR_PARSE;
+    *ret_value = sip_trim_right(span_head(s, len));
     *rest = span_from(s, len);
     return 0;
 }
@@ -164,14 +155,12 @@ int sip_param_next(struct span *rest, struct sip_param *ret_param)
     struct sip_param p = {0};
     struct span s = sip_skip_space(*rest);
     const uint8_t *end;
-    size_t len = 0;
+    size_t len;
 
     if (s.len == 0)
         return 0;
-    while (len < s.len && s.ptr[len] != '=' && s.ptr[len] != ';' &&
-           s.ptr[len] != '"')
-        len++;
-    p.name = trim_right(span_head(s, len));
+    len = sip_chars_until(s, SIP_CHAR_NAME);
+    p.name = sip_trim_right(span_head(s, len));
     if (p.name.len == 0)
         return ERR_PARSE;
     end = p.name.ptr + p.name.len;

@@ -19,6 +19,9 @@ static const struct {
     {SIP_CHAR_HEADER, UNRESERVED "%[]/?:+$&=", true},
     {SIP_CHAR_HOST, ALNUM "-._", false},
     {SIP_CHAR_SPACE, " \t\r\n", false},
+    {SIP_CHAR_LIST, "\"<>,", false},
+    {SIP_CHAR_NAME, "=;\"", false},
+    {SIP_CHAR_VALUE, ";\"", false},
 };
 
 START_TEST(the_table_is_the_grammar)
