@@ -29,11 +29,6 @@ bool span_equal_nocase(struct span a, struct span b)
     return true;
 }
 
-bool span_is_nocase(struct span a, const char *text)
-{
-    return span_equal_nocase(a, span_str(text));
-}
-
 bool span_starts(struct span s, const char *prefix)
 {
     return span_is(span_head(s, strlen(prefix)), prefix);

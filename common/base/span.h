@@ -53,7 +53,10 @@ static inline struct span span_head(struct span s, size_t n)
 
 /* ASCII case-insensitive comparison; other bytes compare as they are. */
 bool span_equal_nocase(struct span a, struct span b);
-bool span_is_nocase(struct span a, const char *text);
+static inline bool span_is_nocase(struct span a, const char *text)
+{
+    return span_equal_nocase(a, span_str(text));
+}
 bool span_starts(struct span s, const char *prefix);
 bool span_starts_nocase(struct span s, const char *prefix);
 bool span_ends_nocase(struct span s, const char *suffix);

@@ -366,7 +366,9 @@ static bool rewrite(struct sip_core *core, struct sip_fork *fork,
 {
     /* Later 2xx to an INVITE come when the request is no longer kept. */
     const struct sip_msg *request =
-        fork->method == SIP_METHOD_REGISTER ? request_of(core, fork) : NULL;
+        fork->method == SIP_METHOD_REGISTER && response->status / 100 == 2
+            ? request_of(core, fork)
+            : NULL;
     struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
 
     if (response->n_vias < 2)

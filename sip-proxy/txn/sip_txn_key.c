@@ -6,19 +6,43 @@
 #include "msg/sip_char.h"
 #include "txn/sip_txn_internal.h"
 
-struct digest {
-    uint64_t sum[2];
-    const uint64_t *seed;
+enum {
+    PARTS_MAX = 8,
+    PART_MAX = 128, /* longer parts go in as their hashes */
 };
 
-/* Chain the parts, so that moving a byte from one to the next changes it. */
+struct digest {
+    const struct sip_txns *txns;
+    size_t len;
+    uint8_t text[PARTS_MAX * (PART_MAX + sizeof(uint32_t))];
+};
+
+static void put(struct digest *d, const void *bytes, size_t len)
+{
+    memcpy(d->text + d->len, bytes, len);
+    d->len += len;
+}
+
+static void hash(const struct sip_txns *txns, struct span s, uint64_t out[2])
+{
+    out[0] = map_hash(txns->seed, s);
+    out[1] = map_hash(txns->seed + 2, s);
+}
+
+/* The length goes in front: moving a byte to the next part changes it all. */
 static void add(struct digest *d, struct span part)
 {
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t step[2] = {d->sum[i], map_hash(d->seed + 2 * i, part)};
+    uint32_t len = (uint32_t)part.len;
+    uint64_t sums[2];
 
-        d->sum[i] = map_hash(d->seed + 2 * i, span_of(step, sizeof(step)));
+    put(d, &len, sizeof(len));
+    if (part.len <= PART_MAX) {
+        if (part.len > 0)
+            put(d, part.ptr, part.len);
+        return;
     }
+    hash(d->txns, part, sums);
+    put(d, sums, sizeof(sums));
 }
 
 static void add_number(struct digest *d, uint32_t n)
@@ -39,14 +63,19 @@ static void add_lower(struct digest *d, struct span s)
 
 static void finish(const struct digest *d, uint8_t key[SIP_TXN_KEY_SIZE])
 {
-    memcpy(key, d->sum, SIP_TXN_KEY_SIZE);
+    uint64_t sums[2];
+
+    hash(d->txns, span_of(d->text, d->len), sums);
+    memcpy(key, sums, SIP_TXN_KEY_SIZE);
 }
 
 void sip_txn_server_key(const struct sip_txns *txns, const struct sip_msg *msg,
                         bool as_invite, uint8_t key[SIP_TXN_KEY_SIZE])
 {
-    struct digest d = {.seed = txns->seed};
+    struct digest d;
 
+    d.txns = txns;
+    d.len = 0;
     as_invite = as_invite || msg->method == SIP_METHOD_ACK;
     add(&d, as_invite ? span_str("INVITE") : msg->method_name);
     add(&d, msg->call_id);
@@ -68,8 +97,10 @@ void sip_txn_server_key(const struct sip_txns *txns, const struct sip_msg *msg,
 void sip_txn_client_key(const struct sip_txns *txns, const struct sip_msg *msg,
                         uint8_t key[SIP_TXN_KEY_SIZE])
 {
-    struct digest d = {.seed = txns->seed};
+    struct digest d;
 
+    d.txns = txns;
+    d.len = 0;
     add(&d, msg->method_name);
     add(&d, msg->call_id);
     add_number(&d, msg->cseq.number);
