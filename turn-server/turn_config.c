@@ -24,16 +24,48 @@ static const struct option_table relay_table = {
     relay_options, ARRAY_SIZE(relay_options), sizeof(struct turn_relay_addr),
     "address=advertised"};
 
+#define FIELD(f) offsetof(struct turn_listen_config, f)
+static const struct option_def listen_options[] = {
+    {.name = "address",
+     .type = OPT_ENDPOINT,
+     .offset = FIELD(address),
+     .values = "udp=3478|tcp=3478|tls=5349",
+     .flags = OPT_NUMERIC | OPT_REQUIRED,
+     .help = "udp:HOST:PORT; tcp:HOST:PORT (with a certificate TLS as well, "
+             "told apart by the first byte); tls:HOST:PORT (TLS alone)"},
+    {.name = "role",
+     .type = OPT_ENUM,
+     .offset = FIELD(role),
+     .values = "turn|stun",
+     .fallback = "turn",
+     .help = "stun: only Binding is answered here"},
+    {.name = "client",
+     .type = OPT_CIDR,
+     .offset = FIELD(client),
+     .flags = OPT_LIST,
+     .help = "only these may allocate here, the others only Bind; "
+             "repeated: client=10.0.0.0/24,client=10.1.0.0/24"},
+};
+#undef FIELD
+
+static const struct option_table listen_table = {
+    listen_options, ARRAY_SIZE(listen_options),
+    sizeof(struct turn_listen_config), "address"};
+
 #define FIELD(f) offsetof(struct turn_config, f)
 static const struct option_def options[] = {
     {.name = "listen",
-     .type = OPT_ENDPOINT,
+     .type = OPT_OBJECT,
+     .object = &listen_table,
      .offset = FIELD(listen),
-     .values = "udp=3478|tcp=3478|tls=5349",
-     .flags = OPT_LIST | OPT_NUMERIC | OPT_REQUIRED,
-     .help = "where clients come: udp:HOST:PORT, tcp:HOST:PORT (with a "
-             "certificate TLS as well, told apart by the first byte), "
-             "tls:HOST:PORT (TLS alone)"},
+     .flags = OPT_LIST | OPT_REQUIRED,
+     .help = "where clients come: udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT"},
+    {.name = "nat-discovery",
+     .type = OPT_BOOL,
+     .offset = FIELD(nat_discovery),
+     .fallback = "false",
+     .help = "answer RFC 5780 on UDP listeners with an address (no wildcard): "
+             "best two addresses, each with the same two ports"},
     {.name = "relay-address",
      .type = OPT_OBJECT,
      .object = &relay_table,
@@ -269,7 +301,8 @@ static void check_tls(struct config_build *build, const struct turn_config *c)
         config_error(build, c->certificate ? "key" : "certificate",
                      "certificate and key go together");
     for (size_t i = 0; i < c->listen.n; i++) {
-        if (c->listen.items[i].transport == TURN_LISTEN_TLS && !c->certificate)
+        if (c->listen.items[i].address.transport == TURN_LISTEN_TLS &&
+            !c->certificate)
             config_error(build, "listen",
                          "tls: needs a certificate and its key");
     }

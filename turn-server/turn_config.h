@@ -16,10 +16,23 @@ enum turn_listen {
     TURN_LISTEN_TLS, /* nothing but TLS */
 };
 
+/* What a listener is for. */
+enum turn_role {
+    TURN_ROLE_TURN,
+    TURN_ROLE_STUN, /* Binding only */
+};
+
+struct turn_listen_config {
+    struct endpoint address;
+    int role;                /* enum turn_role */
+    struct cidr_list client; /* who may relay; empty: everybody */
+};
+
 /* Times in milliseconds unless the name says otherwise. */
 struct turn_config {
     struct config_common common;
-    struct endpoint_list listen;
+    CONFIG_LIST(struct turn_listen_config) listen;
+    bool nat_discovery;
     CONFIG_LIST(struct turn_relay_addr) relays;
     struct port_range relay_ports;
     const char *certificate;

@@ -152,6 +152,8 @@ void turn_conn_accept(struct listener *listener, struct stream *stream,
     conn->client.local = *stream_local(stream);
     conn->client.link = pool_id_u64(id);
     conn->client.transport = stream_tls(stream) ? TURN_TLS : TURN_TCP;
+    conn->client.access =
+        (uint8_t)turn_listen_access(door->group, &conn->client.remote);
     conn->last_frame = now;
     /* what one read can bring behind an incomplete frame */
     buf_init(&conn->partial, 256 * 1024);

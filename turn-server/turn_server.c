@@ -147,9 +147,20 @@ static int make_snapshot(struct turn_server *server,
 
 /* --- start and stop --- */
 
-static int open_listener(struct turn_server *server,
-                         const struct endpoint *endpoint, unsigned workers)
+enum turn_access turn_listen_access(const struct turn_listen_group *l,
+                                    const struct addr *client)
 {
+    if (l->role == TURN_ROLE_STUN)
+        return TURN_ACCESS_BINDING;
+    if (l->n_clients > 0 && !cidr_list_has_ip(l->clients, l->n_clients, client))
+        return TURN_ACCESS_BINDING;
+    return TURN_ACCESS_RELAY;
+}
+
+static int open_listener(struct turn_server *server,
+                         const struct turn_listen_config *lc, unsigned workers)
+{
+    const struct endpoint *endpoint = &lc->address;
     struct turn_listen_group *l = &server->listeners[server->n_listeners];
     struct bind_options o = {
         .kind = endpoint->transport == TURN_LISTEN_UDP ? BIND_UDP : BIND_TCP,
@@ -158,9 +169,16 @@ static int open_listener(struct turn_server *server,
     };
     char error[BIND_ERROR_SIZE];
     char text[ADDR_TEXT_SIZE];
-    int err = bind_group_open(&l->group, &o, error);
+    int err;
 
+    l->role = (enum turn_role)lc->role;
+    l->n_clients = lc->client.n;
+    l->clients = mem_dup(lc->client.items, lc->client.n * sizeof(struct cidr));
+    if (!l->clients)
+        return -ENOMEM;
+    err = bind_group_open(&l->group, &o, error);
     if (err < 0) {
+        mem_free(l->clients);
         log_error("%s", error);
         return err;
     }
@@ -291,8 +309,10 @@ void turn_server_stop(void *state)
 {
     struct turn_server *server = state;
 
-    for (size_t i = 0; i < server->n_listeners; i++)
+    for (size_t i = 0; i < server->n_listeners; i++) {
         bind_group_close(server->listeners[i].group);
+        mem_free(server->listeners[i].clients);
+    }
     mem_free(server->listeners);
     mem_free(server->own);
     turn_rules_unref(server->rules);

@@ -45,7 +45,14 @@ struct turn_listen_group {
     struct bind_group *group;
     struct addr addr; /* as bound, with the real port */
     enum turn_listen kind;
+    enum turn_role role;
+    struct cidr *clients; /* who may relay; none: everybody */
+    size_t n_clients;
 };
+
+/* What a client at this listener may do. */
+enum turn_access turn_listen_access(const struct turn_listen_group *l,
+                                    const struct addr *client);
 
 struct turn_server;
 

@@ -210,6 +210,7 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
                                      .transport = TURN_UDP};
         struct turn_packet packet = {span_of(p->data, p->len), p->tos};
 
+        client.access = (uint8_t)turn_listen_access(door->group, &p->from);
         if (p->truncated)
             stats_inc(&w->stats->drop_too_long);
         else
@@ -269,6 +270,7 @@ static int open_doors(struct turn_worker *w, const struct turn_config *c,
         struct turn_door *door = &w->doors[i];
 
         door->owner = w;
+        door->group = &listeners[i];
         door->link = i;
         w->n_doors = i + 1;
         if (listeners[i].kind == TURN_LISTEN_UDP)
@@ -277,6 +279,20 @@ static int open_doors(struct turn_worker *w, const struct turn_config *c,
             err = open_tcp(w, door, &listeners[i], tls);
     }
     return err;
+}
+
+/* Listeners that can stand in for each other (RFC 5780). */
+static int tell_listeners(struct turn_worker *w)
+{
+    struct turn_listener list[TURN_LISTENERS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_doors && n < TURN_LISTENERS_MAX; i++) {
+        if (w->doors[i].udp && !w->doors[i].is_wildcard)
+            list[n++] = (struct turn_listener){w->doors[i].link,
+                                               w->doors[i].group->addr};
+    }
+    return turn_core_set_listeners(w->core, list, n);
 }
 
 static int make_tables(struct turn_worker *w, const struct turn_config *c,
@@ -324,6 +340,8 @@ static int build(struct turn_worker *w, const struct turn_config *c)
     err = make_tables(w, c, rules);
     if (err == 0)
         err = open_doors(w, c, tls);
+    if (err == 0 && c->nat_discovery)
+        err = tell_listeners(w);
     if (err == 0)
         alarm_set(&w->second, worker_now(w->worker) + 1000);
     turn_rules_unref(rules);

@@ -15,6 +15,7 @@ struct turn_door {
     struct turn_worker *owner;
     struct udp *udp;
     struct listener *listener;
+    const struct turn_listen_group *group;
     uint64_t link; /* in struct turn_client of its UDP clients */
     bool is_wildcard;
 };

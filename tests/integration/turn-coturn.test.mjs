@@ -89,3 +89,22 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
       assert.equal(stats[name], 0, name);
   });
 });
+
+test("turnutils_natdiscovery comes to its verdicts", { skip: missing("turnutils_natdiscovery") }, async () => {
+  const [port, other] = [await freePort(), await freePort()];
+  const turn = await startDaemon("turn-server", {
+    config: {
+      listen: ["127.0.0.1", "127.0.0.2"].flatMap((ip) => [`udp:${ip}:${port}`, `udp:${ip}:${other}`]),
+      "nat-discovery": true,
+      "relay-address": ["127.0.0.1"],
+    },
+  });
+  try {
+    const { stdout } = await runProgram("turnutils_natdiscovery", ["-m", "-f", "-P", "-p", String(port), "127.0.0.1"]);
+    assert.match(stdout, /Endpoint Independent Mapping/);
+    assert.match(stdout, /Endpoint Independent Filtering/);
+    assert.match(stdout, new RegExp(`Other addr: : 127\\.0\\.0\\.2:${other}`));
+  } finally {
+    await turn.stop();
+  }
+});

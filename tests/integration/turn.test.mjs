@@ -320,6 +320,28 @@ test("gives out a range of four ports to the last", async () => {
   await turn.stop();
 });
 
+test("lets only listed clients relay, and nobody on a STUN listener", async () => {
+  const [inside, outside, stun] = [await freePort(), await freePort(), await freePort()];
+  const turn = await startDaemon("turn-server", {
+    config: {
+      ...config,
+      listen: [
+        { address: `udp:127.0.0.1:${inside}`, client: ["127.0.0.0/8"] },
+        { address: `udp:127.0.0.1:${outside}`, client: ["10.0.0.0/8"] },
+        `udp:127.0.0.1:${stun},role=stun`],
+    },
+  });
+  const codes = [];
+  for (const at of [inside, outside, stun]) {
+    const client = await alice({ port: at });
+    assert.equal((await client.binding()).type, 0x0101);
+    codes.push((await client.allocate()).code);
+    client.close();
+  }
+  assert.deepEqual(codes, [0, 403, 403]);
+  await turn.stop();
+});
+
 test("says what is wrong with its settings and does not start", async () => {
   const bad = await runDaemon("turn-server", [
     "--listen", "tls:127.0.0.1:0", "--relay-address", "0.0.0.0", "--relay-ports", "9-3", "--check"]);

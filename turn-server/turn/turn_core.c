@@ -177,13 +177,14 @@ static void reply_send(struct turn_core *core, const struct turn_request *rq,
     core->env.to_client(core->env.arg, rq->client, &packet);
 }
 
-/* RFC 8489 6.3: unknown comprehension-required attributes, or 0. */
-static enum stun_code check_attributes(struct stun_msg *msg)
+/* RFC 8489 6.3 */
+enum stun_code turn_check_attributes(struct stun_msg *msg,
+                                     const enum stun_attr *attrs, size_t n)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
-        if (stun_msg_has(msg, unsupported[i]) &&
+    for (size_t i = 0; i < n; i++) {
+        if (stun_msg_has(msg, attrs[i]) &&
             msg->unknown_count < STUN_UNKNOWN_MAX)
-            msg->unknown[msg->unknown_count++] = stun_attr_type(unsupported[i]);
+            msg->unknown[msg->unknown_count++] = stun_attr_type(attrs[i]);
     }
     return msg->unknown_count > 0 ? STUN_UNKNOWN_ATTRIBUTE : STUN_OK;
 }
@@ -191,10 +192,14 @@ static enum stun_code check_attributes(struct stun_msg *msg)
 static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
                              struct turn_reply *reply)
 {
-    enum stun_code code = turn_auth(core, rq, reply);
+    enum stun_code code;
 
+    if (rq->client->access != TURN_ACCESS_RELAY)
+        return STUN_FORBIDDEN;
+    code = turn_auth(core, rq, reply);
     if (code == STUN_OK)
-        code = check_attributes(&rq->msg);
+        code = turn_check_attributes(&rq->msg, unsupported,
+                                     ARRAY_SIZE(unsupported));
     if (code != STUN_OK)
         return code;
     switch (rq->msg.method) {
@@ -238,20 +243,11 @@ static void on_turn_request(struct turn_core *core, struct turn_request *rq)
     mem_wipe(&rq->who.key, sizeof(rq->who.key));
 }
 
-static void on_binding(struct turn_core *core, struct turn_request *rq)
-{
-    struct turn_reply reply = {.has_mapped = true};
-
-    reply.code = check_attributes(&rq->msg);
-    stats_inc(&core->stats->bindings);
-    reply_send(core, rq, &reply);
-}
-
 static void on_request(struct turn_core *core, struct turn_request *rq)
 {
     switch (rq->msg.method) {
     case STUN_BINDING:
-        on_binding(core, rq);
+        turn_on_binding(core, rq);
         break;
     case STUN_ALLOCATE:
     case STUN_REFRESH:

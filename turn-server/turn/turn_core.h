@@ -24,8 +24,9 @@ enum {
      * relaying writes its header there and moves nothing. */
     TURN_HEADROOM = 48,
     TURN_TAILROOM = 4,
-    /* Longest answer to a request. */
+    /* Longest answer to a request, PADDING aside. */
     TURN_ANSWER_MAX = 1024,
+    TURN_LISTENERS_MAX = 16,
 };
 
 enum turn_transport {
@@ -41,6 +42,12 @@ static inline bool turn_transport_is_stream(uint8_t transport)
     return transport == TURN_TCP || transport == TURN_TLS;
 }
 
+/* What a client may do, by the listener it came to. */
+enum turn_access {
+    TURN_ACCESS_RELAY,   /* everything */
+    TURN_ACCESS_BINDING, /* STUN Binding only; the rest is 403 */
+};
+
 /* A client's 5-tuple, and how to reach it. Plain value without padding; its
  * bytes are the key of the allocation table. */
 struct turn_client {
@@ -48,7 +55,8 @@ struct turn_client {
     struct addr local;  /* the address of ours it talks to */
     uint64_t link;      /* the shell's name for listener or connection */
     uint8_t transport;  /* enum turn_transport */
-    uint8_t pad[7];     /* zero */
+    uint8_t access;     /* enum turn_access; always the same for a 5-tuple */
+    uint8_t pad[6];     /* zero */
 };
 
 /* Bytes to send, and the traffic class (DSCP << 2 | ECN) to send them with. */
@@ -99,6 +107,18 @@ int turn_core_new(struct turn_core **ret_core,
 /* End all allocations (relay_close is called for each) and release. NULL is
  * accepted. */
 void turn_core_free(struct turn_core *core);
+
+/* A UDP listener that answers NAT behaviour discovery (RFC 5780). */
+struct turn_listener {
+    uint64_t link;
+    struct addr addr; /* no wildcard */
+};
+
+/* The listeners answers may be sent from when CHANGE-REQUEST asks for another
+ * address or port. Copied; at most TURN_LISTENERS_MAX. None: RFC 5780 is off.
+ * Returns 0 or ERR_LIMIT. */
+int turn_core_set_listeners(struct turn_core *core,
+                            const struct turn_listener *listeners, size_t n);
 
 /* One packet (UDP, DTLS) or one frame of stun_frame_size() (TCP, TLS). */
 void turn_core_on_client(struct turn_core *core, const struct turn_client *from,

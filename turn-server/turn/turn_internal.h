@@ -26,6 +26,8 @@ struct turn_core {
     struct map by_client; /* struct turn_client → struct turn_alloc */
     struct timers timers;
     bool draining;
+    struct turn_listener listeners[TURN_LISTENERS_MAX];
+    size_t n_listeners;
     uint64_t seed[2]; /* of name hashes and source buckets */
     /* Challenges per source: a bucket may stand for several sources, so the
      * table cannot grow, whatever addresses are forged. */
@@ -182,6 +184,19 @@ bool turn_lifetime(const struct turn_core *core, const struct stun_msg *msg,
  * no relay of its family. */
 enum stun_code turn_peer(const struct turn_request *rq, struct span value,
                          struct addr *ret_peer);
+
+/* --- turn_discovery.c --- */
+
+/* Answer a Binding request, RFC 5780 included. */
+void turn_on_binding(struct turn_core *core, struct turn_request *rq);
+
+/* --- turn_core.c --- */
+
+/* Note attributes that we can read but do not offer as unknown.
+ * STUN_UNKNOWN_ATTRIBUTE when there is any, else STUN_OK. */
+enum stun_code turn_check_attributes(struct stun_msg *msg,
+                                     const enum stun_attr *unsupported,
+                                     size_t n);
 
 /* --- turn_relay.c --- */
 
