@@ -111,6 +111,8 @@ enum sip_method {
         SIP_METHOD_COUNT,
 };
 
+enum { SIP_METHOD_MAX = 64 }; /* bytes of a method's name in a request */
+
 /* Case-sensitive, as methods are. */
 enum sip_method sip_method_lookup(struct span name);
 

@@ -109,6 +109,9 @@ static int request_line_parse(struct sip_msg *msg, struct span line)
     msg->uri_text = span_head(rest, end - 1);
     if (!span_is_nocase(version, "SIP/2.0"))
         note_fault(msg, SIP_FAULT_VERSION);
+    /* Behind us it may be copied into buffers nobody measured. */
+    if (msg->method_name.len > SIP_METHOD_MAX)
+        note_fault(msg, SIP_FAULT_REQUEST_LINE);
     /* Exactly one space on each side, none at the end. */
     if (msg->uri_text.ptr != msg->method_name.ptr + msg->method_name.len + 1 ||
         version.ptr + version.len != line.ptr + line.len)
