@@ -16,8 +16,8 @@ static const struct ctl_option *find_option(const struct ctl_command *command,
 
 /* "--name" or "--name=value", and the argument behind it. Returns how many
  * further arguments were taken, or ERR_PARSE. */
-static int take_option(struct ctl_args *args, const char *arg,
-                       const char *next, struct buf *error)
+static int take_option(struct ctl_args *args, const char *arg, const char *next,
+                       struct buf *error)
 {
     struct span name = span_str(arg + 2), value = {NULL, 0};
     bool has_value = span_cut(name, '=', &name, &value);
@@ -73,8 +73,8 @@ int ctl_args_parse(const struct ctl_command *command, int argc,
 
         if (options && strcmp(argv[i], "--") == 0)
             options = false;
-        else if (options && (strcmp(argv[i], "--help") == 0 ||
-                             strcmp(argv[i], "-h") == 0))
+        else if (options &&
+                 (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0))
             args.help = true;
         else if (options && strncmp(argv[i], "--", 2) == 0)
             taken = take_option(&args, argv[i],

@@ -36,7 +36,7 @@ struct ctl_command {
     const char *help;
     const char *more; /* lines under the options; may be NULL */
     size_t words_min, words_max;
-    int (*run)(const struct ctl_args *args); /* enum ctl_exit */
+    int (*run)(const struct ctl_args *args);    /* enum ctl_exit */
     struct ctl_option options[CTL_OPTIONS_MAX]; /* ends with a NULL name */
 };
 

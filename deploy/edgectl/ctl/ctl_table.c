@@ -27,21 +27,14 @@ static void screen(char *text)
     }
 }
 
-void ctl_table_init(struct ctl_table *table, const char *titles, char *store,
-                    size_t size)
+void ctl_table_init(struct ctl_table *table, const char *const *titles,
+                    size_t n)
 {
-    *table = (struct ctl_table){0};
-    assert(strlen(titles) < size);
-    memcpy(store, titles, strlen(titles) + 1);
-    while (store) {
-        char *end = strchr(store, '|');
-
-        assert(table->columns < CTL_TABLE_COLUMNS_MAX);
-        if (end)
-            *end++ = 0;
-        table->right[table->columns] = store[0] == '>';
-        table->titles[table->columns++] = store + (store[0] == '>');
-        store = end;
+    *table = (struct ctl_table){.columns = n};
+    assert(n > 0 && n <= CTL_TABLE_COLUMNS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        table->right[i] = titles[i][0] == '>';
+        table->titles[i] = titles[i] + (titles[i][0] == '>');
     }
 }
 

@@ -32,10 +32,10 @@ struct ctl_table {
     int err; /* ERR_LIMIT or -ENOMEM: sticky */
 };
 
-/* `titles`: separated by '|'; one that begins with '>' is aligned to the
- * right. Borrowed parts are cut in `store`, which must live as long. */
-void ctl_table_init(struct ctl_table *table, const char *titles, char *store,
-                    size_t size);
+/* A title that begins with '>' makes a column aligned to the right. Borrowed;
+ * at most CTL_TABLE_COLUMNS_MAX. */
+void ctl_table_init(struct ctl_table *table, const char *const *titles,
+                    size_t n);
 void ctl_table_deinit(struct ctl_table *table);
 
 /* The next cell; a row is full after as many as there are columns. */

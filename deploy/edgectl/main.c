@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "ctl_client.h"
+#include "ctl_commands.h"
+
+#include <stdio.h>
+
+#define JSON_OPTION                                                            \
+    {                                                                          \
+        "json", NULL, "JSON instead of text"                                   \
+    }
+#define DAEMON_OPTIONS CTL_TARGET_OPTIONS, JSON_OPTION
+#define DAEMONS "[DAEMON]..."
+#define DAEMON_MORE                                                            \
+    "DAEMON is web-proxy, sip-proxy or turn-server; without one, each whose\n" \
+    "socket is there.\n"
+
+static const struct ctl_command commands[] = {
+    {.name = "status",
+     .words = DAEMONS,
+     .help = "what runs, whether it is ready, and what is wrong",
+     .more = DAEMON_MORE "Exit code 1 when one is not ready.\n",
+     .words_max = CTL_DAEMONS,
+     .run = cmd_status,
+     .options = {DAEMON_OPTIONS}},
+    {.name = "ready",
+     .words = DAEMONS,
+     .help = "only whether it is ready, for scripts",
+     .more = DAEMON_MORE "Exit code 0 when all are, else 1.\n",
+     .words_max = CTL_DAEMONS,
+     .run = cmd_ready,
+     .options = {CTL_TARGET_OPTIONS, {"quiet", NULL, "print nothing"}}},
+    {.name = "top",
+     .words = DAEMONS,
+     .help = "live view: calls, allocations, connections, rates, refusals",
+     .more = DAEMON_MORE,
+     .words_max = CTL_DAEMONS,
+     .run = cmd_top,
+     .options = {CTL_TARGET_OPTIONS,
+                 {"every", "SECONDS", "between two looks (default: 1)"},
+                 {"once", NULL, "one picture after one interval, for scripts"},
+                 {"json", NULL, "the same as JSON"}}},
+    {.name = "metrics",
+     .words = DAEMONS,
+     .help = "all counters, in the text format of Prometheus",
+     .more = DAEMON_MORE,
+     .words_max = CTL_DAEMONS,
+     .run = cmd_metrics,
+     .options = {CTL_TARGET_OPTIONS}},
+    {.name = "reload",
+     .words = DAEMONS,
+     .help = "read the configuration again; sessions go on",
+     .more = DAEMON_MORE "Exit code 1 when one refused its file (and keeps "
+                         "the old settings).\n",
+     .words_max = CTL_DAEMONS,
+     .run = cmd_reload,
+     .options = {DAEMON_OPTIONS}},
+    {.name = "drain",
+     .words = DAEMONS,
+     .help = "take nothing new, stop when the last session ended",
+     .words_max = CTL_DAEMONS,
+     .run = cmd_drain,
+     .options = {DAEMON_OPTIONS, {"all", NULL, "each whose socket is there"}}},
+    {.name = "log-level",
+     .words = "LEVEL [DAEMON]...",
+     .help = "log error, warn, info or debug until the next reload or start",
+     .more = DAEMON_MORE,
+     .words_min = 1,
+     .words_max = CTL_DAEMONS + 1,
+     .run = cmd_log_level,
+     .options = {DAEMON_OPTIONS}},
+};
+
+static int help(int code)
+{
+    struct buf out;
+
+    buf_init(&out, CTL_ERROR_MAX);
+    ctl_help(commands, ARRAY_SIZE(commands), &out);
+    if (code == CTL_OK)
+        return ctl_flush(&out) ? code : CTL_USAGE;
+    (void)fprintf(stderr, "%.*s", SPAN_FMT(buf_span(&out)));
+    buf_deinit(&out);
+    return code;
+}
+
+static int run(const struct ctl_command *command, int argc, char *const *argv)
+{
+    struct ctl_args args = {.command = command};
+    struct buf text;
+
+    buf_init(&text, CTL_ERROR_MAX);
+    if (ctl_args_parse(command, argc, argv, &text, &args) < 0) {
+        buf_printf(&text, "see edgectl %s --help\n", command->name);
+        return ctl_fail(&args, &text, CTL_USAGE);
+    }
+    if (!args.help) {
+        buf_deinit(&text);
+        return command->run(&args);
+    }
+    ctl_help_command(command, &text);
+    return ctl_flush(&text) ? CTL_OK : CTL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const struct ctl_command *command;
+
+    if (argc < 2)
+        return help(CTL_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return help(CTL_OK);
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)puts("edgectl " EDGE_VERSION);
+        return CTL_OK;
+    }
+    command = ctl_command_find(commands, ARRAY_SIZE(commands), argv[1]);
+    if (!command) {
+        (void)fprintf(stderr, "edgectl: unknown command \"%s\"\n", argv[1]);
+        return help(CTL_USAGE);
+    }
+    return run(command, argc - 2, argv + 2);
+}
