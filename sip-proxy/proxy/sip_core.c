@@ -249,8 +249,10 @@ void sip_core_free(struct sip_core *core)
     if (!core)
         return;
     sip_txns_free(core->txns);
-    while (core->forks && (fork = pool_each(core->forks, &pos)))
+    while (core->forks && (fork = pool_each(core->forks, &pos))) {
         buf_deinit(&fork->best);
+        buf_deinit(&fork->reason);
+    }
     pool_free(core->forks);
     sip_flows_free(core->flows);
     sip_edit_deinit(&core->edit);
@@ -428,7 +430,7 @@ static void on_cancel(struct sip_core *core, const struct sip_target *from,
         return;
     }
     sip_core_reply(core, &core->msg, from, &ok);
-    sip_fork_cancel(core, view.user, now);
+    sip_fork_cancel(core, view.user, &core->msg, now);
 }
 
 static void on_request(struct sip_core *core, const struct sip_target *from,

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum { REASON_MAX = 512 };
+
 static struct sip_fork *find(const struct sip_core *core, uint64_t user)
 {
     return user ? pool_find(core->forks, pool_id_from_u64(user)) : NULL;
@@ -38,6 +40,7 @@ static struct sip_fork *fork_new(struct sip_core *core)
     fork->id = id;
     list_init(&fork->node);
     buf_init(&fork->best, SIP_MESSAGE_MAX);
+    buf_init(&fork->reason, REASON_MAX);
     timer_init(&fork->timer_c, SIP_FORK_TIMER_C);
     timer_init(&fork->silence, SIP_FORK_TIMER_SILENCE);
     return fork;
@@ -51,6 +54,7 @@ static void free_if_over(struct sip_core *core, struct sip_fork *fork)
     timers_cancel(&core->timers, &fork->silence);
     list_remove(&fork->node);
     buf_deinit(&fork->best);
+    buf_deinit(&fork->reason);
     pool_give(core->forks, fork);
 }
 
@@ -128,8 +132,16 @@ static void cancel_branch(struct sip_core *core, struct sip_fork *fork,
     if (b->done || fork->method != SIP_METHOD_INVITE)
         return;
     /* RFC 3261 9.1: not before it has answered. */
-    b->cancel = sip_txn_cancel(core->txns, b->txn, span_of(NULL, 0), 0, now,
-                               &cancel) < 0;
+    b->cancel = sip_txn_cancel(core->txns, b->txn, buf_span(&fork->reason), 0,
+                               now, &cancel) < 0;
+}
+
+/* The first reason is the one told; more than fits is told by none. */
+static void give_reason(struct sip_fork *fork, struct span line)
+{
+    buf_put_span(&fork->reason, line);
+    if (buf_err(&fork->reason) < 0)
+        buf_reset(&fork->reason);
 }
 
 static void cancel_branches(struct sip_core *core, struct sip_fork *fork,
@@ -410,6 +422,9 @@ static void on_success(struct sip_core *core, struct sip_fork *fork,
                               now);
     if (!fork->finished) {
         stop_waiting(core, fork);
+        if (buf_len(&fork->reason) == 0)
+            give_reason(fork, span_str("Reason: SIP;cause=200;text=\"Call "
+                                       "completed elsewhere\"\r\n"));
         cancel_branches(core, fork, now);
     }
 }
@@ -718,12 +733,18 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
     free_if_over(core, fork);
 }
 
-void sip_fork_cancel(struct sip_core *core, uint64_t user, uint64_t now)
+void sip_fork_cancel(struct sip_core *core, uint64_t user,
+                     const struct sip_msg *cancel, uint64_t now)
 {
+    const struct sip_hdr *hdr = sip_msg_find(cancel, SIP_HDR_REASON);
     struct sip_fork *fork = find(core, user);
 
     if (!fork || fork->finished)
         return;
+    if (!fork->cancelled) {
+        for (; hdr; hdr = sip_msg_next(cancel, hdr))
+            give_reason(fork, hdr->line);
+    }
     fork->cancelled = true;
     cancel_branches(core, fork, now);
 }
@@ -743,31 +764,6 @@ void sip_fork_abandon(struct sip_core *core, struct sip_flow *flow,
     }
 }
 
-static void write_probe(struct sip_core *core, const struct sip_target *to)
-{
-    const char *sent_by = sip_local_of(core, to)->sent_by;
-    char branch[SIP_BRANCH_TEXT + 1];
-    char host[ADDR_TEXT_SIZE];
-    uint64_t random[2];
-
-    core->env.random(core->env.arg, random, sizeof(random));
-    sip_core_branch(core, 0, branch);
-    (void)addr_str(&to->remote, host);
-    buf_reset(&core->out);
-    buf_printf(&core->out,
-               "OPTIONS sip:%s SIP/2.0\r\n"
-               "Via: SIP/2.0/%s %s;branch=%s\r\n"
-               "Max-Forwards: 70\r\n"
-               "From: <sip:%s>;tag=%016llx\r\n"
-               "To: <sip:%s>\r\n"
-               "Call-ID: %016llx\r\n"
-               "CSeq: 1 OPTIONS\r\n"
-               "Content-Length: 0\r\n\r\n",
-               host, sip_transport_str(to->transport), sent_by, branch, sent_by,
-               (unsigned long long)random[0], host,
-               (unsigned long long)random[1]);
-}
-
 void sip_fork_probe(struct sip_core *core, int server, uint64_t now)
 {
     struct sip_server *s = &core->dispatch.servers[server];
@@ -783,7 +779,7 @@ void sip_fork_probe(struct sip_core *core, int server, uint64_t now)
     fork->method = SIP_METHOD_OPTIONS;
     *b = (struct sip_branch){.tag = s->tag};
     sip_core_server_target(core, server, &to);
-    write_probe(core, &to);
+    sip_rewrite_probe(core, &to);
     fork->busy = true;
     SIP_COUNT(core, probes);
     if (sip_txns_client_new(core->txns, buf_span(&core->out), &to,

@@ -50,6 +50,7 @@ struct sip_fork {
     unsigned n;
     unsigned best_status; /* 0: none yet */
     struct buf best;
+    struct buf reason; /* Reason lines for our CANCELs (RFC 3326) */
     struct timer timer_c;
     struct timer silence; /* the newest branch has not said a word */
 };
@@ -64,8 +65,11 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
                     const struct sip_target *from,
                     const struct sip_route *route, uint64_t hash, uint64_t now);
 
-/* A CANCEL of the INVITE whose server transaction has this `user`. */
-void sip_fork_cancel(struct sip_core *core, uint64_t user, uint64_t now);
+/* A CANCEL of the INVITE whose server transaction has this `user`; its Reason
+ * goes on with ours (phones tell a missed call from one that was answered
+ * elsewhere by it). */
+void sip_fork_cancel(struct sip_core *core, uint64_t user,
+                     const struct sip_msg *cancel, uint64_t now);
 
 /* Ask a media server for a sign of life. */
 void sip_fork_probe(struct sip_core *core, int server, uint64_t now);

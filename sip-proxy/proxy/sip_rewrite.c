@@ -313,3 +313,28 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
     sip_edit_ensure_content_length(edit);
     return sip_edit_write(edit, &core->out);
 }
+
+void sip_rewrite_probe(struct sip_core *core, const struct sip_target *to)
+{
+    const char *sent_by = sip_local_of(core, to)->sent_by;
+    char branch[SIP_BRANCH_TEXT + 1];
+    char host[ADDR_TEXT_SIZE];
+    uint64_t random[2];
+
+    core->env.random(core->env.arg, random, sizeof(random));
+    sip_core_branch(core, 0, branch);
+    (void)addr_str(&to->remote, host);
+    buf_reset(&core->out);
+    buf_printf(&core->out,
+               "OPTIONS sip:%s SIP/2.0\r\n"
+               "Via: SIP/2.0/%s %s;branch=%s\r\n"
+               "Max-Forwards: 70\r\n"
+               "From: <sip:%s>;tag=%016llx\r\n"
+               "To: <sip:%s>\r\n"
+               "Call-ID: %016llx\r\n"
+               "CSeq: 1 OPTIONS\r\n"
+               "Content-Length: 0\r\n\r\n",
+               host, sip_transport_str(to->transport), sent_by, branch, sent_by,
+               (unsigned long long)random[0], host,
+               (unsigned long long)random[1]);
+}

@@ -40,6 +40,9 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
                          const struct sip_msg *register_request,
                          struct sip_flow *flow, enum sip_way request_went);
 
+/* An OPTIONS of our own to a media server, into core->out. */
+void sip_rewrite_probe(struct sip_core *core, const struct sip_target *to);
+
 /* True when the first Contact is a sips: URI. */
 bool sip_rewrite_is_sips(const struct sip_msg *msg);
 

@@ -451,6 +451,41 @@ START_TEST(a_cancel_reaches_both_servers)
 }
 END_TEST
 
+START_TEST(the_reason_of_a_cancel_goes_on)
+{
+    const struct sent *s = invite();
+
+    a_says(response(s, 180, "bo"));
+    expect_to_client("SIP/2.0 180");
+    world_from_client(0, "CANCEL sip:bob@example.org SIP/2.0\r\n"
+                         "Via: SIP/2.0/WS a.invalid;branch=z9hG4bKinv\r\n"
+                         "From: <sip:alice@example.org>;tag=al\r\n"
+                         "To: <sip:bob@example.org>\r\n"
+                         "Reason : SIP;cause=200\r\nReason: Q.850;cause=26\r\n"
+                         "Call-ID: call-1\r\nCSeq: 1 CANCEL\r\n\r\n");
+    expect_to_client("SIP/2.0 200");
+    s = world_expect("CANCEL", -1, WORLD_SERVER_A);
+    ck_assert_str_eq(world_value(s, "Reason", 0), "SIP;cause=200");
+    ck_assert_str_eq(world_value(s, "Reason", 1), "Q.850;cause=26");
+}
+END_TEST
+
+START_TEST(who_is_too_late_hears_that_another_has_answered)
+{
+    const struct sent *s = invite();
+    const char *taken = response(s, 200, "a");
+    struct sent b = fail_over();
+
+    b_says(response(&b, 180, "b"));
+    expect_to_client("SIP/2.0 180");
+    a_says(taken);
+    expect_to_client("SIP/2.0 200");
+    s = world_expect("CANCEL", -1, WORLD_SERVER_B);
+    ck_assert_str_eq(world_value(s, "Reason", 0),
+                     "SIP;cause=200;text=\"Call completed elsewhere\"");
+}
+END_TEST
+
 /* --- ACK --- */
 
 START_TEST(a_late_or_repeated_ack_is_absorbed)
@@ -705,6 +740,8 @@ static TCase *cancels(void)
     tcase_add_test(tc, a_cancelled_call_that_stays_silent_ends_with_487);
     tcase_add_test(tc, a_cancelled_call_is_not_tried_elsewhere);
     tcase_add_test(tc, a_cancel_reaches_both_servers);
+    tcase_add_test(tc, the_reason_of_a_cancel_goes_on);
+    tcase_add_test(tc, who_is_too_late_hears_that_another_has_answered);
     tcase_add_test(tc, timer_c_starts_again_with_each_1xx);
     tcase_add_test(tc, timer_c_and_a_487_end_the_call);
     tcase_add_test(tc, timer_c_and_silence_end_the_call_with_408);
