@@ -184,6 +184,21 @@ static void txn_random(void *arg, void *out, size_t len)
     core->env.random(core->env.arg, out, len);
 }
 
+/* A media server behind a virtual address answers from its own one, which
+ * the operator names as an inside source. */
+static bool txn_is_peer_too(void *arg, const struct sip_target *peer,
+                            const struct sip_target *from)
+{
+    const struct sip_core *core = arg;
+
+    return peer->flow == 0 && from->flow == 0 &&
+           peer->transport == from->transport &&
+           sip_zone_of(core, peer) == SIP_INSIDE &&
+           sip_zone_of(core, from) == SIP_INSIDE &&
+           cidr_list_has_ip(core->config->inside, core->config->n_inside,
+                            &from->remote);
+}
+
 /* --- life --- */
 
 /* Nodes that share a key recognise each other's loops. */
@@ -212,6 +227,7 @@ int sip_core_new(struct sip_core **ret_core,
         .on_error = txn_error,
         .on_ended = txn_ended,
         .random = txn_random,
+        .is_peer_too = txn_is_peer_too,
         .arg = core,
     };
     int err;

@@ -325,6 +325,15 @@ void txn_tell_response(struct sip_txns *txns, const struct sip_txn *txn,
 
 /* --- messages from the network --- */
 
+static bool is_peer(const struct sip_txns *txns, const struct sip_txn *txn,
+                    const struct sip_target *from)
+{
+    if (sip_target_same_peer(&txn->target, from))
+        return true;
+    return txns->env.is_peer_too &&
+           txns->env.is_peer_too(txns->env.arg, &txn->target, from);
+}
+
 static enum sip_match refuse_other(struct sip_txns *txns)
 {
     txns->stats.refused++;
@@ -357,7 +366,7 @@ enum sip_match sip_txns_receive(struct sip_txns *txns,
         return SIP_MATCH_NONE;
     if (ret_id)
         *ret_id = pool_id_of(txns->pool, txn);
-    if (!sip_target_same_peer(&txn->target, from))
+    if (!is_peer(txns, txn, from))
         return refuse_other(txns);
 
     switch ((enum sip_txn_kind)txn->kind) {
@@ -384,7 +393,7 @@ int sip_txns_find_cancelled(const struct sip_txns *txns,
     txn = map_find(&txns->by_key, span_of(key, sizeof(key)));
     if (!txn)
         return ERR_STATE;
-    if (!sip_target_same_peer(&txn->target, from))
+    if (!is_peer(txns, txn, from))
         return ERR_DENIED;
     *ret_id = pool_id_of(txns->pool, txn);
     return 0;

@@ -9,9 +9,9 @@
  * (Request-URI, From tag, Call-ID, CSeq, whole top Via). Call-ID and CSeq
  * number count for the others too, so that a client whose branch is always the
  * same is served as well.
- * What matches by name but comes from another peer (sip_target_same_peer())
- * is refused and counted, so that nobody answers, acknowledges or cancels in
- * another's place.
+ * What matches by name but comes from another peer (sip_target_same_peer(),
+ * env->is_peer_too()) is refused and counted, so that nobody answers,
+ * acknowledges or cancels in another's place.
  *
  * Memory: a transaction is a pool slot of fixed size (sip_txn_size()), a copy
  * of its request until the final response, and a copy of the last response
@@ -84,8 +84,12 @@ struct sip_txn_env {
     /* The transaction is gone, whatever the reason; exactly once for each
      * one made, except by sip_txns_free(). May be NULL. */
     void (*on_ended)(void *arg, struct pool_id id, uint64_t user, uint64_t now);
-    /* 16 random bytes for the table's hash seeds, asked once. */
+    /* For the table's hash seeds, asked once. */
     void (*random)(void *arg, void *out, size_t len);
+    /* May a message from `from` belong to what was exchanged with `peer`?
+     * Asked where sip_target_same_peer() says no. NULL: it may not. */
+    bool (*is_peer_too)(void *arg, const struct sip_target *peer,
+                        const struct sip_target *from);
     void *arg;
 };
 

@@ -68,6 +68,24 @@ START_TEST(a_silent_server_is_followed_by_the_next)
 }
 END_TEST
 
+START_TEST(a_server_behind_a_virtual_address_may_answer_from_its_own)
+{
+    const struct sent *s;
+    char ok[4096];
+
+    send_new("MESSAGE", "1");
+    s = world_expect("MESSAGE", -1, WORLD_SERVER_A);
+    (void)snprintf(ok, sizeof(ok), "%s", world_answer(s, 200, "b", ""));
+    world_from_server(WORLD_STRANGER, 0, "%s", ok);
+    ck_assert_ptr_null(world_sent());
+    ck_assert_int_eq(cidr_parse(span_str("10.0.0.99"), &world.cfg.inside[0]),
+                     0);
+    world.cfg.n_inside = 1;
+    world_from_server(WORLD_STRANGER, 0, "%s", ok);
+    (void)world_expect("SIP/2.0 200", 0, 0);
+}
+END_TEST
+
 START_TEST(a_server_that_only_says_100_is_waited_for)
 {
     const struct sent *s;
@@ -236,6 +254,8 @@ Suite *unit_suite(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_silent_server_is_followed_by_the_next);
+    tcase_add_test(t,
+                   a_server_behind_a_virtual_address_may_answer_from_its_own);
     tcase_add_test(t, a_server_that_only_says_100_is_waited_for);
     tcase_add_test(t, a_late_answer_of_the_first_server_is_still_heard);
     tcase_add_test(t, a_503_goes_to_the_next_and_is_hidden_at_last);
