@@ -11,11 +11,15 @@
 #define STREAM_DEF(kind, field, name, labels, help)                            \
     {STATS_##kind, "stream_" #field, name, labels, help},
 
+#define DTLS_DEF(kind, field, name, labels, help)                              \
+    {STATS_##kind, "dtls_" #field, name, labels, help},
+
 static const struct stats_def stats_defs[] = {
     TURN_STATS(STATS_DEF)       /* */
     TURN_SHELL_STATS(STATS_DEF) /* */
     UDP_STATS(UDP_DEF)          /* */
     STREAM_STATS(STREAM_DEF)    /* */
+    DTLS_STATS(DTLS_DEF)        /* */
 };
 
 _Static_assert(sizeof(struct turn_server_stats) ==

@@ -37,6 +37,7 @@ struct turn_config {
     struct port_range relay_ports;
     const char *certificate;
     const char *key;
+    bool dtls;
 
     const char *realm;
     struct option_secret users;

@@ -122,6 +122,7 @@ static int make_tls(const struct turn_server *server,
         .pairs = &pair,
         .n_pairs = 1,
         .alpn = alpn,
+        .dtls = c->dtls,
         .tickets = server->tickets,
     };
 

@@ -11,6 +11,7 @@
 #include "app/daemon.h"
 #include "net/bind.h"
 #include "net/conn_limit.h"
+#include "net/dtls.h"
 #include "net/stream.h"
 #include "net/tls_ctx.h"
 #include "net/udp.h"
@@ -39,6 +40,7 @@ struct turn_server_stats {
     TURN_SHELL_STATS(STATS_FIELD)
     struct udp_stats udp;       /* copied once a second */
     struct stream_stats stream; /* the same */
+    struct dtls_stats dtls;
 };
 
 struct turn_listen_group {

@@ -128,6 +128,10 @@ static void to_client(void *arg, const struct turn_client *to,
         turn_conn_send(w, to->link, packet->bytes);
         return;
     }
+    if (to->transport == TURN_DTLS) {
+        turn_dtls_send(w, to->link, packet);
+        return;
+    }
     door = &w->doors[to->link];
     if (door->is_wildcard)
         dest.from = to->local;
@@ -201,7 +205,6 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
     struct turn_door *door = arg;
     struct turn_worker *w = door->owner;
 
-    (void)udp;
     for (size_t i = 0; i < n; i++) {
         const struct udp_packet *p = &packets[i];
         struct turn_client client = {.remote = p->from,
@@ -210,6 +213,9 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
                                      .transport = TURN_UDP};
         struct turn_packet packet = {span_of(p->data, p->len), p->tos};
 
+        if (w->dtls && p->len > 0 && dtls_is_first_byte(p->data[0]) &&
+            !p->truncated && dtls_on_packet(w->dtls, udp, p))
+            continue;
         client.access = (uint8_t)turn_listen_access(door->group, &p->from);
         if (p->truncated)
             stats_inc(&w->stats->drop_too_long);
@@ -329,6 +335,7 @@ static int build(struct turn_worker *w, const struct turn_config *c)
     struct tls_ctx *tls;
     int err;
 
+    w->max_connections = c->max_connections;
     w->max_packet = c->max_packet;
     w->idle_timeout = c->idle_timeout;
     w->stream_buffer = c->stream_buffer;
@@ -340,6 +347,8 @@ static int build(struct turn_worker *w, const struct turn_config *c)
     err = make_tables(w, c, rules);
     if (err == 0)
         err = open_doors(w, c, tls);
+    if (err == 0 && tls && c->dtls)
+        err = turn_dtls_start(w, tls);
     if (err == 0 && c->nat_discovery)
         err = tell_listeners(w);
     if (err == 0)
@@ -385,6 +394,8 @@ void turn_worker_reload(void *worker_state, const struct config *config)
         if (w->doors[i].listener && tls)
             listener_set_tls(w->doors[i].listener, tls);
     }
+    if (w->dtls && tls)
+        dtls_set_tls(w->dtls, tls);
     turn_rules_unref(rules);
     tls_ctx_unref(tls);
 }
@@ -411,6 +422,8 @@ void turn_worker_stop(void *worker_state)
     }
     if (w->core)
         turn_conn_close_all(w);
+    dtls_free(w->dtls);
+    w->dtls = NULL;
     turn_core_free(w->core); /* closes the relay sockets */
     w->core = NULL;
     for (size_t i = 0; i < w->n_doors; i++) {

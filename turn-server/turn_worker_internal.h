@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "net/alarm.h"
+#include "net/dtls.h"
 #include "net/listener.h"
 #include "turn_worker.h"
 
@@ -28,6 +29,7 @@ struct turn_worker {
     struct turn_server_stats *stats;
     struct pool *relays; /* struct turn_socket */
     struct pool *conns;  /* struct turn_conn */
+    struct dtls *dtls;   /* NULL: no certificate, or switched off */
     struct turn_door *doors;
     size_t n_doors;
     struct alarm deadline;    /* of the core */
@@ -38,6 +40,7 @@ struct turn_worker {
     uint64_t rate_start; /* ms; packets are counted over a short while */
     unsigned rate_packets;
     bool is_busy;
+    uint32_t max_connections;
     size_t max_packet;
     uint64_t idle_timeout;
     size_t stream_buffer;
@@ -62,5 +65,14 @@ void turn_conn_close_all(struct turn_worker *w);
 
 /* The size of a pool item. */
 size_t turn_conn_size(void);
+
+/* --- turn_dtls.c --- */
+
+/* Returns 0 or an error of dtls_new(). */
+int turn_dtls_start(struct turn_worker *w, struct tls_ctx *tls);
+
+/* A packet for the client of session `link`. */
+void turn_dtls_send(struct turn_worker *w, uint64_t link,
+                    const struct turn_packet *packet);
 
 #endif /* TURN_WORKER_INTERNAL_H */

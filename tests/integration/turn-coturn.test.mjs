@@ -60,6 +60,8 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
     ["TCP", ["-t"]],
     ["TCP, client to client", ["-t", "-y"]],
     ["TLS", ["-t", "-S"]],
+    ["DTLS", ["-S"]],
+    ["DTLS, client to client", ["-S", "-y"]],
     ["UDP with a time-limited user", ["-W", "north"]],
     ["UDP with extra requests", ["-G"]],
     ["UDP, dual allocation", ["-Z"], hasV6],
