@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/sip_fork_internal.h"
+
+#include "base/err.h"
+#include "proxy/sip_rewrite.h"
+
+#include <errno.h>
+
+void sip_fork_cancel_branch(struct sip_core *core, struct sip_fork *fork,
+                            struct sip_branch *b, uint64_t now)
+{
+    struct pool_id cancel;
+
+    if (b->done || fork->method != SIP_METHOD_INVITE)
+        return;
+    /* RFC 3261 9.1: not before it has answered. */
+    b->cancel = sip_txn_cancel(core->txns, b->txn, buf_span(&fork->reason), 0,
+                               now, &cancel) < 0;
+}
+
+/* The first reason is the one told; more than fits is told by none. */
+void sip_fork_give_reason(struct sip_fork *fork, struct span line)
+{
+    buf_put_span(&fork->reason, line);
+    if (buf_err(&fork->reason) < 0)
+        buf_reset(&fork->reason);
+}
+
+void sip_fork_cancel_all(struct sip_core *core, struct sip_fork *fork,
+                         uint64_t now)
+{
+    for (unsigned i = 0; i < fork->n; i++)
+        sip_fork_cancel_branch(core, fork, &fork->branches[i], now);
+}
+
+int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
+                  const struct sip_msg *request, const struct sip_target *to,
+                  int server, uint64_t now)
+{
+    struct sip_branch *b = &fork->branches[fork->n];
+    const struct sip_server *s =
+        server < 0 ? NULL : &core->dispatch.servers[server];
+    struct sip_route route = {
+        .kind = fork->is_inward ? SIP_ROUTE_SERVER : SIP_ROUTE_CLIENT,
+        .pop = fork->pop,
+        .flow = sip_flows_find(core->flows, fork->flow),
+        .sips = fork->sips,
+        .contact = fork->contact,
+    };
+    char branch[SIP_BRANCH_TEXT + 1];
+    struct sip_passage passage = {.from = &fork->from,
+                                  .to = to,
+                                  .route = &route,
+                                  .path = s ? s->conf.path : SIP_PATH_ON};
+    int err;
+
+    if (!route.flow)
+        return ERR_STATE;
+    if (s) {
+        passage.server_tag = s->tag;
+    } else {
+        int source = sip_dispatch_find_ip(&core->dispatch, &fork->from.remote);
+
+        passage.server_tag =
+            source < 0 ? 0 : core->dispatch.servers[source].tag;
+    }
+    sip_core_branch(core, fork->hash, branch);
+    passage.branch = span_str(branch);
+    err = sip_rewrite_request(core, request, &passage);
+    if (err < 0) {
+        SIP_COUNT(core, edit_failures);
+        return err;
+    }
+    *b = (struct sip_branch){.tag = passage.server_tag};
+    err = sip_txns_client_new(core->txns, buf_span(&core->out), to,
+                              pool_id_u64(fork->id), now, &b->txn);
+    if (err < 0)
+        return err;
+    fork->n++;
+    fork->live++;
+    return 0;
+}
+
+/* What did not leave us says nothing about the server. */
+static bool is_our_own(int err)
+{
+    return err == ERR_LIMIT || err == -ENOMEM || err == ERR_STATE ||
+           err == ERR_PARSE;
+}
+
+bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,
+                         const struct sip_msg *request, int server,
+                         uint64_t now)
+{
+    while (fork->n < SIP_FORK_BRANCHES) {
+        struct sip_target to;
+        int err;
+
+        if (server < 0)
+            server = sip_dispatch_pick(&core->dispatch, fork->group,
+                                       sip_route_user(request), fork->tried);
+        if (server < 0)
+            return false;
+        fork->tried |= UINT64_C(1) << server;
+        sip_core_server_target(core, server, &to);
+        err = sip_fork_send(core, fork, request, &to, server, now);
+        if (err == 0) {
+            timers_set(&core->timers, &fork->silence,
+                       now + core->config->server_timeout_ms);
+            return true;
+        }
+        if (is_our_own(err))
+            return false;
+        sip_core_server_failed(core, server, now);
+        server = -1;
+    }
+    return false;
+}
+
+static bool may_try_next(const struct sip_fork *fork)
+{
+    return fork->is_inward && fork->is_initial && !fork->cancelled &&
+           !fork->finished && !fork->is_probe;
+}
+
+bool sip_fork_try_next(struct sip_core *core, struct sip_fork *fork,
+                       uint64_t now)
+{
+    const struct sip_msg *request;
+
+    if (!may_try_next(fork))
+        return false;
+    request = sip_fork_request_of(core, fork);
+    if (!request || !sip_fork_try_server(core, fork, request, -1, now))
+        return false;
+    SIP_COUNT(core, failovers);
+    return true;
+}

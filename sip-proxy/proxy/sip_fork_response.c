@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/sip_fork_internal.h"
+
+#include "proxy/sip_rewrite.h"
+
+/* RFC 3261 16.7 step 6: 6xx first, then the lowest class, and among 4xx what
+ * the client can do something about. Lower is better. */
+static unsigned rank(unsigned status)
+{
+    switch (status) {
+    case 401:
+    case 407:
+    case 415:
+    case 420:
+    case 484:
+        return 400;
+    case 408: /* nobody was there */
+    case 487:
+        return 499;
+    case 503:
+        return 599;
+    default:
+        return status >= 600 ? 100 : status / 100 * 100 + 50;
+    }
+}
+
+static bool is_better(const struct sip_fork *fork, unsigned status)
+{
+    return !fork->best_status || rank(status) < rank(fork->best_status);
+}
+
+bool sip_fork_all_done(const struct sip_fork *fork)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        if (!fork->branches[i].done)
+            return false;
+    }
+    return true;
+}
+
+/* Those still open have not said a word, and for their silence another server
+ * was asked already: its answer counts (a challenge must not wait 32 s for a
+ * dead server's time-out). Should one wake up after all, it is cancelled. */
+static bool only_silent_left(const struct sip_fork *fork)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        if (!fork->branches[i].done && fork->branches[i].status)
+            return false;
+    }
+    return true;
+}
+
+void sip_fork_finish(struct sip_core *core, struct sip_fork *fork, uint64_t now)
+{
+    if (fork->finished)
+        return;
+    if (buf_len(&fork->best) > 0) {
+        if (sip_txn_respond(core->txns, fork->server, buf_span(&fork->best),
+                            now) < 0)
+            sip_txn_terminate(core->txns, fork->server, now);
+    } else if (fork->method == SIP_METHOD_INVITE) {
+        sip_fork_answer(core, fork,
+                        fork->cancelled     ? 487
+                        : fork->best_status ? fork->best_status
+                                            : 408,
+                        NULL, now);
+    } else if (fork->best_status && fork->best_status != 408) {
+        sip_fork_answer(core, fork, fork->best_status, NULL, now);
+    } else {
+        /* RFC 4320 4.2: no 408 to anything but INVITE. */
+        sip_txn_terminate(core->txns, fork->server, now);
+    }
+    sip_fork_stop_waiting(core, fork);
+}
+
+/* Remember a final response (already rewritten, in core->out), or only its
+ * status when there are no bytes. */
+static void keep_best(struct sip_core *core, struct sip_fork *fork,
+                      unsigned status, struct span bytes)
+{
+    (void)core;
+    if (fork->finished || !is_better(fork, status))
+        return;
+    fork->best_status = status;
+    buf_reset(&fork->best);
+    buf_put_span(&fork->best, bytes);
+    if (buf_err(&fork->best))
+        buf_reset(&fork->best);
+}
+
+/* A client's challenge would make a media server send credentials to who
+ * chose the realm. */
+static bool is_refused_challenge(const struct sip_fork *fork, unsigned status)
+{
+    return !fork->is_inward && (status == 401 || status == 407);
+}
+
+static void note_success(struct sip_core *core, struct sip_fork *fork,
+                         const struct sip_branch *b,
+                         const struct sip_msg *response)
+{
+    struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
+    int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+
+    if (fork->method == SIP_METHOD_INVITE && fork->is_initial &&
+        !fork->finished)
+        SIP_COUNT(core, answers);
+    if (fork->method != SIP_METHOD_REGISTER || !fork->is_inward)
+        return;
+    SIP_COUNT(core, registers);
+    if (flow)
+        flow->registered = true;
+    if (server >= 0 &&
+        core->dispatch.servers[server].conf.path == SIP_PATH_ON &&
+        !sip_msg_find(response, SIP_HDR_PATH))
+        SIP_COUNT(core, path_ignored);
+}
+
+/* Rewrite a response into core->out. */
+static bool rewrite(struct sip_core *core, struct sip_fork *fork,
+                    const struct sip_msg *response)
+{
+    /* Later 2xx to an INVITE come when the request is no longer kept. */
+    const struct sip_msg *request =
+        fork->method == SIP_METHOD_REGISTER && response->status / 100 == 2
+            ? sip_fork_request_of(core, fork)
+            : NULL;
+    struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
+
+    if (response->n_vias < 2)
+        return false;
+    if (flow && !fork->is_inward && sip_rewrite_is_sips(response))
+        flow->sips = true;
+    if (sip_rewrite_response(core, response, request, flow,
+                             fork->is_inward ? SIP_WAY_IN : SIP_WAY_OUT) < 0) {
+        SIP_COUNT(core, edit_failures);
+        return false;
+    }
+    return true;
+}
+
+static void on_provisional(struct sip_core *core, struct sip_fork *fork,
+                           struct sip_branch *b, const struct sip_msg *response,
+                           uint64_t now)
+{
+    if (b->cancel)
+        sip_fork_cancel_branch(core, fork, b, now);
+    if (response->status == 100 || fork->finished)
+        return;
+    if (fork->method == SIP_METHOD_INVITE)
+        timers_set(&core->timers, &fork->timer_c,
+                   now + core->config->timer_c_ms);
+    if (rewrite(core, fork, response))
+        (void)sip_txn_respond(core->txns, fork->server, buf_span(&core->out),
+                              now);
+}
+
+static void on_success(struct sip_core *core, struct sip_fork *fork,
+                       struct sip_branch *b, const struct sip_msg *response,
+                       uint64_t now)
+{
+    b->done = true;
+    note_success(core, fork, b, response);
+    if (rewrite(core, fork, response))
+        (void)sip_txn_respond(core->txns, fork->server, buf_span(&core->out),
+                              now);
+    if (!fork->finished) {
+        sip_fork_stop_waiting(core, fork);
+        if (buf_len(&fork->reason) == 0)
+            sip_fork_give_reason(fork,
+                                 span_str("Reason: SIP;cause=200;text=\"Call "
+                                          "completed elsewhere\"\r\n"));
+        sip_fork_cancel_all(core, fork, now);
+    }
+}
+
+/* What never answered: an INVITE waits for its first word to be cancelled,
+ * the others are forgotten. */
+static void drop_silent(struct sip_core *core, struct sip_fork *fork,
+                        uint64_t now)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        struct sip_branch *b = &fork->branches[i];
+
+        if (b->done)
+            continue;
+        if (fork->method == SIP_METHOD_INVITE) {
+            sip_fork_cancel_branch(core, fork, b, now);
+        } else {
+            b->done = true;
+            sip_txn_terminate(core->txns, b->txn, now);
+        }
+    }
+}
+
+static void on_failure(struct sip_core *core, struct sip_fork *fork,
+                       struct sip_branch *b, const struct sip_msg *response,
+                       uint64_t now)
+{
+    unsigned status = response->status;
+
+    b->done = true;
+    if (fork->finished)
+        return;
+    if (is_refused_challenge(fork, status)) {
+        SIP_COUNT(core, challenges_refused);
+        keep_best(core, fork, 403, span_of(NULL, 0));
+    } else if (rewrite(core, fork, response)) {
+        keep_best(core, fork, status == 503 ? 500 : status,
+                  buf_span(&core->out));
+    } else {
+        keep_best(core, fork, 500, span_of(NULL, 0));
+    }
+    if (status >= 600)
+        sip_fork_cancel_all(core, fork, now);
+    else if (status == 503 && sip_fork_try_next(core, fork, now))
+        return;
+    if (only_silent_left(fork)) {
+        sip_fork_finish(core, fork, now);
+        drop_silent(core, fork, now);
+    }
+}
+
+static void on_probe_response(struct sip_core *core, struct sip_fork *fork,
+                              struct sip_branch *b, unsigned status,
+                              uint64_t now)
+{
+    int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+
+    if (status < 200 || b->done)
+        return;
+    b->done = true;
+    sip_fork_stop_waiting(core, fork);
+    if (server < 0)
+        return;
+    core->dispatch.servers[server].probing = false;
+    if (status == 503)
+        sip_core_server_failed(core, server, now);
+    else
+        sip_core_server_answered(core, server, now);
+}
+
+/* A word from a media server says that it is alive. */
+static void note_health(struct sip_core *core, const struct sip_fork *fork,
+                        const struct sip_branch *b, unsigned status,
+                        uint64_t now)
+{
+    int server;
+
+    if (!fork->is_inward || !b->tag || b->status)
+        return;
+    server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+    if (server < 0)
+        return;
+    if (status == 503)
+        sip_core_server_failed(core, server, now);
+    else
+        sip_core_server_answered(core, server, now);
+}
+
+void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
+                          uint64_t user, const struct sip_msg *response,
+                          uint64_t now)
+{
+    struct sip_fork *fork = sip_fork_find(core, user);
+    struct sip_branch *b = fork ? sip_fork_branch_of(fork, txn) : NULL;
+
+    if (!b)
+        return; /* of a CANCEL */
+    if (fork->is_probe) {
+        on_probe_response(core, fork, b, response->status, now);
+        return;
+    }
+    note_health(core, fork, b, response->status, now);
+    b->status = response->status;
+    if (b == &fork->branches[fork->n - 1])
+        timers_cancel(&core->timers, &fork->silence);
+    if (response->status < 200)
+        on_provisional(core, fork, b, response, now);
+    else if (response->status < 300)
+        on_success(core, fork, b, response, now);
+    else
+        on_failure(core, fork, b, response, now);
+}
+
+/* --- no response --- */
+
+void sip_fork_branch_failed(struct sip_core *core, struct sip_fork *fork,
+                            struct sip_branch *b, unsigned status, uint64_t now)
+{
+    int server = b->tag ? sip_dispatch_find_tag(&core->dispatch, b->tag) : -1;
+
+    b->done = true;
+    if (fork->is_probe) {
+        if (server >= 0) {
+            core->dispatch.servers[server].probing = false;
+            sip_core_server_failed(core, server, now);
+        }
+        sip_fork_stop_waiting(core, fork);
+        return;
+    }
+    if (fork->is_inward && server >= 0 && !b->status)
+        sip_core_server_failed(core, server, now);
+    if (fork->finished)
+        return;
+    keep_best(core, fork, status, span_of(NULL, 0));
+    /* What has rung at one server does not start again at another. */
+    if (!b->status && sip_fork_try_next(core, fork, now))
+        return;
+    if (sip_fork_all_done(fork))
+        sip_fork_finish(core, fork, now);
+}
+
+void sip_fork_on_timeout(struct sip_core *core, struct pool_id txn,
+                         uint64_t user, uint64_t now)
+{
+    struct sip_fork *fork = sip_fork_find(core, user);
+    struct sip_branch *b = fork ? sip_fork_branch_of(fork, txn) : NULL;
+
+    if (b)
+        sip_fork_branch_failed(core, fork, b, 408, now);
+}
+
+void sip_fork_on_error(struct sip_core *core, struct pool_id txn, uint64_t user,
+                       uint64_t now)
+{
+    struct sip_fork *fork = sip_fork_find(core, user);
+    struct sip_branch *b = fork ? sip_fork_branch_of(fork, txn) : NULL;
+
+    if (!b)
+        return; /* our answer did not arrive: nobody is left to tell */
+    if (!fork->is_inward && !fork->is_probe)
+        stats_inc(sip_refusal_counter(core->stats, SIP_REFUSED_flow_gone));
+    sip_fork_branch_failed(core, fork, b, fork->is_inward ? 503 : 430, now);
+}
