@@ -244,6 +244,7 @@ int web_config_site(const struct config *config, struct web_site *old,
     site->exempt = c->exempt.items;
     site->n_exempt = c->exempt.n;
     site->hsts_s = c->hsts / 1000;
+    site->https_port = c->external_port;
     site->via = c->via;
     site->access_log = c->access_log;
     set_limits(&site->limits, c);

@@ -87,7 +87,6 @@ static int open_doors(struct web_state *state, const struct web_config *c,
         state->n_doors = i + 1;
         door->entry.secure = e->transport == WEB_LISTEN_HTTPS;
         door->entry.redirect = e->transport == WEB_LISTEN_REDIRECT;
-        door->entry.https_port = c->external_port;
     }
     return 0;
 }

@@ -149,7 +149,7 @@ static struct io *new_io(void)
     return io;
 }
 
-static const struct web_entry entry = {.https_port = 443};
+static const struct web_entry entry = {0};
 
 static void step_accept(void)
 {

@@ -10,7 +10,7 @@ import net from "node:net";
 import path from "node:path";
 import { once } from "node:events";
 import {
-  freePort, makeCertificates, missing, runDaemon, runProgram, scratch, sleep, startDaemon, waitFor,
+  freePort, makeCertificates, missing, root, runDaemon, runProgram, scratch, sleep, startDaemon, waitFor,
 } from "../support/edge.mjs";
 import { httpServer, rawExchange } from "../support/web.mjs";
 
@@ -352,6 +352,12 @@ describe("settings", () => {
       assert.equal(got.code, 1);
       assert.match(got.stderr, pattern);
     });
+
+  test("the table of settings in the README is the program's own", async () => {
+    const { stdout } = await runDaemon("web-proxy", ["--help-markdown"]);
+    const readme = fs.readFileSync(path.join(root, "web-proxy/README.md"), "utf8");
+    assert.ok(readme.includes(stdout), "replace the table by web-proxy --help-markdown");
+  });
 
   test("a port that is taken is said", async () => {
     const server = net.createServer().listen(0, "127.0.0.1");

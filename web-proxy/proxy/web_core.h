@@ -59,9 +59,8 @@ struct web_env {
 
 /* Where a client came in. */
 struct web_entry {
-    bool secure;         /* HTTPS */
-    bool redirect;       /* answers nothing but a redirect to HTTPS */
-    uint16_t https_port; /* as clients see it: for redirects, Forwarded */
+    bool secure;   /* HTTPS */
+    bool redirect; /* answers nothing but a redirect to HTTPS */
 };
 
 struct web_core_options {

@@ -281,8 +281,9 @@ static void redirect_to_https(struct web_session *s,
         refuse(s, rq, 400);
         return;
     }
-    web_page_https_location(out, web_host_name(&rq->host), s->entry->https_port,
-                            rq->path, rq->query, rq->has_query);
+    web_page_https_location(out, web_host_name(&rq->host),
+                            s->core->view->site->https_port, rq->path,
+                            rq->query, rq->has_query);
     len = buf_len(out);
     if (buf_err(out) < 0 || len > sizeof(location)) {
         refuse(s, rq, 414);

@@ -53,8 +53,9 @@ struct web_site {
     size_t n_upstreams;
     const struct cidr *exempt; /* clients that no zone limits */
     size_t n_exempt;
-    uint64_t hsts_s; /* Strict-Transport-Security; 0: not sent */
-    bool via;        /* add a Via field towards back ends */
+    uint64_t hsts_s;     /* Strict-Transport-Security; 0: not sent */
+    uint16_t https_port; /* of HTTPS as clients see it, for redirects */
+    bool via;            /* add a Via field towards back ends */
     bool access_log;
 
     /* Drops what the site was built from; NULL: static. Any thread. */

@@ -159,9 +159,8 @@ void fake_setup(void)
 {
     memset(&fake, 0, sizeof(fake));
     fake.now = 1000000;
-    fake.https = (struct web_entry){.secure = true, .https_port = 443};
-    fake.http = (struct web_entry){.https_port = 443};
-    fake.redirect = (struct web_entry){.redirect = true, .https_port = 8443};
+    fake.https = (struct web_entry){.secure = true};
+    fake.redirect = (struct web_entry){.redirect = true};
     for (int i = 0; i < 2; i++) {
         fake.upstreams[i].name = i == 0 ? "a" : "b";
         fake.upstreams[i].host = "127.0.0.1";
@@ -174,6 +173,7 @@ void fake_setup(void)
     fake.site.upstreams = fake.upstreams;
     fake.site.n_upstreams = 2;
     fake.site.refs = 1;
+    fake.site.https_port = 8443;
     set_limits(&fake.site.limits);
 }
 

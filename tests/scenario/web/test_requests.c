@@ -341,7 +341,7 @@ START_TEST(a_redirect_door_names_the_https_address)
     ck_assert_has(got, "Location: https://edge.example:8443/b?x=1\r\n");
     ck_assert_uint_eq(fake.n_dials, 0);
     ck_assert_uint_eq(fake.stats.redirected, 1);
-    fake.redirect.https_port = 443;
+    fake.site.https_port = 443;
     fake_send(client, "GET / HTTP/1.1\r\nHost: [2001:db8::1]\r\n\r\n");
     ck_assert_has(fake_take(client), "Location: https://[2001:db8::1]/\r\n");
 }
