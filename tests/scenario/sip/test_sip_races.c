@@ -656,6 +656,106 @@ START_TEST(an_unanswered_request_other_than_invite_gets_no_408)
 }
 END_TEST
 
+/* --- clients of RFC 2543: no cookie in the branch, or no branch --- */
+
+static void old_client_says(const char *method, const char *params)
+{
+    world_from_client(0,
+                      "%s sip:bob@example.org SIP/2.0\r\n"
+                      "Via: SIP/2.0/WS a.invalid%s\r\n"
+                      "From: <sip:alice@example.org>;tag=al\r\n"
+                      "To: <sip:bob@example.org>%s\r\n"
+                      "Call-ID: old\r\nCSeq: 1 %s\r\n\r\n",
+                      method, params,
+                      strcmp(method, "ACK") == 0 ? ";tag=bo" : "", method);
+}
+
+static const char *const old_vias[] = {"", ";branch=1", ";branch=z9hG4bK"};
+
+START_TEST(an_old_client_is_answered_cancelled_and_acknowledged)
+{
+    const char *via = old_vias[_i];
+    const struct sent *s;
+    const char *ended;
+
+    old_client_says("INVITE", via);
+    s = world_expect("INVITE", -1, WORLD_SERVER_A);
+    ended = response(s, 487, "bo");
+    old_client_says("INVITE", via);
+    expect_nothing();
+    a_says(response(s, 180, "bo"));
+    expect_to_client("SIP/2.0 180");
+    old_client_says("CANCEL", via);
+    expect_to_client("SIP/2.0 200");
+    expect_to_a("CANCEL");
+    a_says(ended);
+    expect_to_a("ACK");
+    expect_to_client("SIP/2.0 487");
+    old_client_says("ACK", via);
+    expect_nothing();
+    world_advance(40000);
+    while ((s = world_sent()) != NULL) /* the CANCEL nobody answered */
+        ck_assert_int_eq(strncmp(s->text, "CANCEL", 6), 0);
+}
+END_TEST
+
+/* --- hang-ups in the middle --- */
+
+START_TEST(an_answer_for_a_client_that_is_gone_is_lost_quietly)
+{
+    const struct sent *s = invite();
+    const char *taken = response(s, 200, "bo");
+
+    a_says(response(s, 180, "bo"));
+    expect_to_client("SIP/2.0 180");
+    world_disconnect(0);
+    expect_to_a("CANCEL");
+    a_says(taken); /* crossed the CANCEL */
+    a_says(taken);
+    expect_nothing();
+    ck_assert_uint_eq(world.stats[0].abandoned, 1);
+}
+END_TEST
+
+START_TEST(a_client_that_hangs_up_before_any_answer_is_cancelled_later)
+{
+    const struct sent *s = invite();
+    const char *ringing = response(s, 180, "bo");
+
+    world_disconnect(0);
+    expect_nothing();
+    a_says(ringing);
+    expect_to_a("CANCEL");
+    expect_nothing();
+}
+END_TEST
+
+START_TEST(a_client_that_hangs_up_with_a_request_under_way_leaves_nothing)
+{
+    const struct sent *s;
+
+    client_says("REGISTER");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    world_disconnect(0);
+    a_says(response(s, 200, "bo"));
+    expect_nothing();
+    ck_assert_uint_eq(world.stats[0].flows, 1);
+}
+END_TEST
+
+START_TEST(a_connection_that_takes_no_more_ends_what_it_asked)
+{
+    const struct sent *s = invite();
+
+    world.conns[0].is_broken = true;
+    a_says(response(s, 180, "bo"));
+    world.conns[0].is_broken = false;
+    expect_nothing();
+    world_disconnect(0); /* what the shell does then */
+    expect_to_a("CANCEL");
+}
+END_TEST
+
 /* --- large --- */
 
 START_TEST(a_long_call_id_passes)
@@ -759,6 +859,15 @@ static TCase *repeats(void)
     tcase_add_test(tc, a_repeated_request_is_forwarded_once);
     tcase_add_test(tc, two_clients_with_one_branch_do_not_disturb_each_other);
     tcase_add_test(tc, an_unanswered_request_other_than_invite_gets_no_408);
+    tcase_add_loop_test(tc,
+                        an_old_client_is_answered_cancelled_and_acknowledged, 0,
+                        ARRAY_SIZE(old_vias));
+    tcase_add_test(tc, an_answer_for_a_client_that_is_gone_is_lost_quietly);
+    tcase_add_test(tc,
+                   a_client_that_hangs_up_before_any_answer_is_cancelled_later);
+    tcase_add_test(
+        tc, a_client_that_hangs_up_with_a_request_under_way_leaves_nothing);
+    tcase_add_test(tc, a_connection_that_takes_no_more_ends_what_it_asked);
     tcase_add_test(tc, a_long_call_id_passes);
     tcase_add_test(tc, seventy_vias_pass_and_one_more_does_not);
     return tc;
