@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/listener.h"
 
+#include "base/cidr.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/bind.h"
+#include "net/proxy_protocol.h"
 #include "net/sock.h"
 #include "net/stream_private.h"
 #include "net/worker_private.h"
@@ -13,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -29,6 +33,7 @@ struct listener {
     uv_poll_t poll;
     struct worker *worker;
     struct listener_options options;
+    struct cidr *proxy_from; /* what options.proxy_from points to */
     struct addr bound;
     struct list waiting; /* struct stream.node: not ready yet */
     unsigned n_waiting;
@@ -66,15 +71,31 @@ static void on_ready(struct stream *stream, void *arg)
     hand_on(stream, listener);
 }
 
+/* What listener_on_header() fails with, and everything else. */
+static uint64_t *failure_counter(struct listener *listener, int err)
+{
+    struct listener_stats *stats = &listener->stats;
+
+    switch (err) {
+    case -ETIMEDOUT:
+        return &stats->handshake_timeout;
+    case ERR_PARSE:
+        return &stats->bad_header;
+    case ERR_LIMIT:
+        return &stats->refused_total;
+    case ERR_DENIED:
+        return &stats->refused_source;
+    default:
+        return &stats->handshake_failed;
+    }
+}
+
 static void on_never_ready(struct stream *stream, int err, void *arg)
 {
     struct listener *listener = arg;
 
     leave_waiting(stream, listener);
-    if (err == -ETIMEDOUT)
-        stats_inc(&listener->stats.handshake_timeout);
-    else
-        stats_inc(&listener->stats.handshake_failed);
+    stats_inc(failure_counter(listener, err));
     if (log_is_on(LOG_LEVEL_DEBUG)) {
         const struct tls_session *session = stream_tls(stream);
         char peer[ADDR_TEXT_SIZE];
@@ -98,15 +119,41 @@ static const struct stream_events waiting_events = {
     .on_closed = on_never_ready,
 };
 
-static int wait_for_ready(struct listener *listener, struct stream *stream)
+/* The state that comes first, or after the front end's header. STREAM_OPEN:
+ * it is ready. Returns 0 or what the TLS session fails with. */
+static int begin(struct listener *listener, struct stream *stream)
 {
-    bool tls = listener->options.mode == LISTENER_TLS;
-    int err = tls ? stream_add_tls(stream, listener->options.tls, NULL) : 0;
+    int err = 0;
 
+    switch (listener->options.mode) {
+    case LISTENER_PLAIN:
+        stream->state = STREAM_OPEN;
+        break;
+    case LISTENER_DETECT:
+        stream->state = STREAM_DETECT;
+        break;
+    case LISTENER_TLS:
+        err = stream_add_tls(stream, listener->options.tls, NULL);
+        if (err == 0)
+            stream->state = STREAM_HANDSHAKE;
+        break;
+    }
+    return err;
+}
+
+static int wait_for_ready(struct listener *listener, struct stream *stream,
+                          bool is_fronted)
+{
+    int err = 0;
+
+    if (is_fronted)
+        stream->state = STREAM_HEADER;
+    else
+        err = begin(listener, stream);
     if (err < 0)
         return err;
-    stream->ctx = tls_ctx_ref(listener->options.tls);
-    stream->state = tls ? STREAM_HANDSHAKE : STREAM_DETECT;
+    if (listener->options.tls)
+        stream->ctx = tls_ctx_ref(listener->options.tls);
     stream_set_events(stream, &waiting_events, listener);
     list_push_back(&listener->waiting, &stream->node);
     listener->n_waiting++;
@@ -126,53 +173,136 @@ static void hand_on_plain(struct listener *listener, struct stream *stream)
     stream_update_poll(stream);
 }
 
+/* ---- limits ---- */
+
+/* A place for this client. Returns 0, ERR_LIMIT (in all), ERR_DENIED (of this
+ * source). */
+static int take_place(struct listener *listener, const struct addr *client)
+{
+    if (!listener->options.limit)
+        return 0;
+    switch (conn_limit_take(listener->options.limit, client)) {
+    case CONN_OK:
+        return 0;
+    case CONN_TOTAL_REACHED:
+        return ERR_LIMIT;
+    case CONN_SOURCE_REACHED:
+        return ERR_DENIED;
+    }
+    return ERR_LIMIT;
+}
+
+/* The place is the stream's now. */
+static void hold_place(struct listener *listener, struct stream *stream)
+{
+    if (listener->options.limit)
+        stream->limit = conn_limit_ref(listener->options.limit);
+}
+
+/* ---- front ends ---- */
+
+/* The header is looked at where it is, in the kernel. Do not wake up again
+ * before there is more of it. Returns 0, or ERR_CLOSED when there never will
+ * be. */
+static int wait_for_more(struct stream *stream, size_t have)
+{
+    struct pollfd p = {.fd = stream->fd, .events = POLLRDHUP};
+
+    if (poll(&p, 1, 0) > 0)
+        return ERR_CLOSED;
+    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, (int)have + 1);
+}
+
+/* Take the header out of the kernel's queue. Returns 0; -EAGAIN: not there
+ * yet; ERR_CLOSED, ERR_PARSE, -errno. */
+static int read_header(struct stream *stream, struct proxy_header *ret_header)
+{
+    uint8_t *slab = stream->worker->slab;
+    ssize_t n = recv(stream->fd, slab, PROXY_HEADER_MAX, MSG_PEEK);
+    int err;
+
+    if (n < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (n == 0)
+        return ERR_CLOSED;
+    err = proxy_header_read(span_of(slab, (size_t)n), ret_header);
+    if (err == ERR_TRUNCATED) {
+        err = wait_for_more(stream, (size_t)n);
+        return err < 0 ? err : -EAGAIN;
+    }
+    if (err < 0)
+        return ERR_PARSE;
+    n = recv(stream->fd, slab, ret_header->len, 0);
+    if (n < 0 || (size_t)n != ret_header->len)
+        return ERR_CLOSED;
+    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
+void listener_on_header(struct stream *stream)
+{
+    struct listener *listener = stream->arg;
+    struct proxy_header header;
+    int err = read_header(stream, &header);
+
+    if (err == -EAGAIN)
+        return;
+    if (err == 0 && header.has_addrs) {
+        stream->peer = header.source;
+        stats_inc(&listener->stats.proxied);
+    }
+    if (err == 0)
+        err = take_place(listener, &stream->peer);
+    if (err == 0) {
+        hold_place(listener, stream);
+        err = begin(listener, stream);
+    }
+    if (err < 0)
+        stream_fail(stream, err);
+    else if (stream->state == STREAM_OPEN)
+        stream_opened(stream);
+}
+
 /* ---- accepting ---- */
 
-/* True when the connection has a place, which it then holds. */
-static bool is_admitted(struct listener *listener, const struct addr *peer)
+static bool may_wait(struct listener *listener)
 {
-    struct listener_stats *stats = &listener->stats;
-    struct listener_options *o = &listener->options;
-
-    if (o->mode != LISTENER_PLAIN && listener->n_waiting >= o->max_waiting) {
-        stats_inc(&stats->refused_waiting);
-        return false;
-    }
-    if (!o->limit)
+    if (listener->n_waiting < listener->options.max_waiting)
         return true;
-    switch (conn_limit_take(o->limit, peer)) {
-    case CONN_OK:
-        return true;
-    case CONN_TOTAL_REACHED:
-        stats_inc(&stats->refused_total);
-        return false;
-    case CONN_SOURCE_REACHED:
-        stats_inc(&stats->refused_source);
-        return false;
-    }
+    stats_inc(&listener->stats.refused_waiting);
     return false;
 }
 
 static void admit(struct listener *listener, int fd, const struct addr *peer)
 {
     struct listener_options *o = &listener->options;
+    bool is_fronted =
+        cidr_list_has_ip(listener->proxy_from, o->n_proxy_from, peer);
+    bool waits = is_fronted || o->mode != LISTENER_PLAIN;
     struct stream *stream;
+    int err = 0;
 
-    if (!is_admitted(listener, peer)) {
+    if (waits && !may_wait(listener)) {
+        close(fd);
+        return;
+    }
+    if (!is_fronted) /* else the client is not known yet */
+        err = take_place(listener, peer);
+    if (err < 0) {
+        stats_inc(failure_counter(listener, err));
         close(fd);
         return;
     }
     if (stream_new(&stream, listener->worker, fd, peer, &o->stream) < 0) {
-        if (o->limit)
+        if (o->limit && !is_fronted)
             conn_limit_give(o->limit, peer);
         stats_inc(&listener->stats.refused_descriptors);
         return;
     }
-    if (o->limit)
-        stream->limit = conn_limit_ref(o->limit);
-    if (o->mode == LISTENER_PLAIN) {
+    if (!is_fronted)
+        hold_place(listener, stream);
+    if (!waits) {
         hand_on_plain(listener, stream);
-    } else if (wait_for_ready(listener, stream) < 0) {
+    } else if (wait_for_ready(listener, stream, is_fronted) < 0) {
         stats_inc(&listener->stats.refused_descriptors);
         stream_close(stream);
     }
@@ -287,6 +417,18 @@ static int open_socket(struct listener *listener)
     return err < 0 ? err : sock_local(listener->fd, &listener->bound);
 }
 
+static int copy_front_ends(struct listener *listener)
+{
+    struct listener_options *o = &listener->options;
+
+    if (o->n_proxy_from == 0)
+        return 0;
+    listener->proxy_from =
+        mem_dup(o->proxy_from, o->n_proxy_from * sizeof(*o->proxy_from));
+    o->proxy_from = listener->proxy_from;
+    return listener->proxy_from ? 0 : -ENOMEM;
+}
+
 static void set_defaults(struct listener_options *o)
 {
     if (o->handshake_timeout_ms == 0)
@@ -314,7 +456,9 @@ int listener_open(struct listener **ret_listener, struct worker *worker,
     list_init(&listener->waiting);
     alarm_init(&listener->rest, worker, on_rested);
     listener->fd = -1;
-    err = open_socket(listener);
+    err = copy_front_ends(listener);
+    if (err == 0)
+        err = open_socket(listener);
     if (err == 0)
         err = uv_poll_init(&worker->loop, &listener->poll, listener->fd);
     if (err < 0)
@@ -332,6 +476,7 @@ int listener_open(struct listener **ret_listener, struct worker *worker,
 fail:
     if (listener->fd >= 0)
         close(listener->fd);
+    mem_free(listener->proxy_from);
     mem_free(listener);
     return err;
 }
@@ -355,6 +500,7 @@ void listener_close(struct listener *listener)
     alarm_cancel(&listener->rest);
     tls_ctx_unref(listener->options.tls);
     conn_limit_unref(listener->options.limit);
+    mem_free(listener->proxy_from);
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
     close(listener->fd);
     if (listener->spare_fd >= 0)

@@ -12,6 +12,7 @@
 #include "net/stream.h"
 
 struct bind_group;
+struct cidr;
 struct conn_limit;
 struct listener;
 
@@ -37,6 +38,10 @@ enum listener_mode {
       "connections that never got ready")                                      \
     X(COUNTER, handshake_timeout, "accept_failed", "reason=\"timeout\"",       \
       "connections that never got ready")                                      \
+    X(COUNTER, bad_header, "accept_failed", "reason=\"proxy_header\"",         \
+      "connections that never got ready")                                      \
+    X(COUNTER, proxied, "accepted_proxied", "",                                \
+      "connections whose client a front end has named")                        \
     X(GAUGE, waiting, "accept_waiting", "", "connections not ready yet")
 
 struct listener_stats {
@@ -52,6 +57,16 @@ struct listener_options {
     unsigned handshake_timeout_ms; /* 0: 10000 */
     unsigned max_waiting;          /* not ready at a time; 0: 1024 */
     unsigned accept_budget;        /* accepts per turn; 0: 64 */
+
+    /* Front ends: a connection from one of these (copied; ports do not
+     * matter) must begin with a PROXY protocol header, version 1 or 2, before
+     * TLS. stream_peer() is then the client it names, and limits count that
+     * one; unless it names none (the front end's own health check). Without a
+     * valid header the connection is closed. From anybody else no header is
+     * looked for. */
+    const struct cidr *proxy_from;
+    size_t n_proxy_from;
+
     struct stream_options stream;
 
     /* Call stream_set_events() here, or stream_close(); a stream without

@@ -281,6 +281,8 @@ static bool may_read(const struct stream *stream)
 
 void stream_on_readable(struct stream *stream)
 {
+    if (stream->state == STREAM_HEADER)
+        listener_on_header(stream);
     if (stream->state == STREAM_DETECT)
         detect(stream);
     /* Resumed a moment ago: first what came before the pause. */
@@ -290,7 +292,7 @@ void stream_on_readable(struct stream *stream)
         uint8_t *slab = stream->worker->slab;
         ssize_t n;
 
-        if (stream->state == STREAM_DETECT)
+        if (stream->state == STREAM_HEADER || stream->state == STREAM_DETECT)
             return;
         n = recv(stream->fd, slab, WORKER_SLAB_SIZE, 0);
         if (n > 0) {

@@ -14,6 +14,7 @@
 
 enum stream_state {
     STREAM_CONNECTING, /* TCP */
+    STREAM_HEADER,     /* accepted; a front end says who the client is */
     STREAM_DETECT,     /* accepted; the first byte tells plain from TLS */
     STREAM_HANDSHAKE,  /* TLS */
     STREAM_OPEN,
@@ -80,6 +81,9 @@ void stream_opened(struct stream *stream);
 
 /* Begin or go on with the handshake. */
 void stream_handshake(struct stream *stream);
+
+/* listener.c: STREAM_HEADER, and there is something to read. */
+void listener_on_header(struct stream *stream);
 
 /* stream_io.c: the descriptor is readable; process held TLS input; write. */
 void stream_on_readable(struct stream *stream);
