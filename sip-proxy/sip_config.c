@@ -19,14 +19,15 @@ static const struct option_def listen_options[] = {
      .type = OPT_ENDPOINT,
      .offset = offsetof(struct sip_listen, address),
      .flags = OPT_REQUIRED | OPT_NUMERIC,
-     .values = "ws=80|udp=5060",
+     .values = "ws=80|wss=443|udp=5060|tcp=5060|tls=5061",
      .help = "transport, address and port"},
     {.name = "zone",
      .type = OPT_ENUM,
      .offset = offsetof(struct sip_listen, zone),
      .values = "auto|external|internal",
      .fallback = "auto",
-     .help = "which side it is on; auto: ws external, udp internal"},
+     .help = "which side it is on; auto: ws, wss, tls external; udp, tcp "
+             "internal"},
     {.name = "advertise",
      .type = OPT_STRING,
      .offset = offsetof(struct sip_listen, advertise),
@@ -57,7 +58,7 @@ static const struct option_def server_options[] = {
      .type = OPT_ENDPOINT,
      .offset = offsetof(struct sip_media_server, server),
      .flags = OPT_REQUIRED | OPT_NUMERIC,
-     .values = "udp=5060",
+     .values = "udp=5060|tcp=5060|tls=5061",
      .help = "transport, address and port"},
     {.name = "priority",
      .type = OPT_U16,
@@ -117,7 +118,8 @@ static const struct option_def options[] = {
      FIELD(listen),
      .flags = OPT_LIST | OPT_REQUIRED,
      .object = &listen_table,
-     .help = "where SIP is spoken, WebSocket outside and UDP inside"},
+     .help =
+         "where SIP is spoken, to clients outside and media servers inside"},
     {.name = "media-server",
      .type = OPT_OBJECT,
      FIELD(media_servers),
@@ -163,6 +165,21 @@ static const struct option_def options[] = {
      .flags = OPT_LIST | OPT_RELOAD,
      .help = "header fields removed from outside; not set: identity and "
              "diversion headers; \"none\": none"},
+    {.name = "certificate",
+     .type = OPT_FILE,
+     FIELD(certificate),
+     .flags = OPT_RELOAD,
+     .help = "PEM file for wss and tls listeners: certificate and chain"},
+    {.name = "key",
+     .type = OPT_FILE,
+     FIELD(key),
+     .flags = OPT_RELOAD,
+     .help = "PEM file: the certificate's key"},
+    {.name = "server-ca",
+     .type = OPT_FILE,
+     FIELD(server_ca),
+     .flags = OPT_RELOAD,
+     .help = "PEM file: who signs the certificates of tls media servers"},
     {.name = "token-key-file",
      .type = OPT_SECRET_FILE,
      FIELD(token_key),
@@ -249,6 +266,14 @@ static const struct option_def options[] = {
      .fallback = "10s",
      .flags = OPT_RELOAD,
      .help = "for the HTTP upgrade to be complete"},
+    {.name = "stream-idle-timeout",
+     .type = OPT_DURATION,
+     FIELD(stream_idle_timeout),
+     .min = 1000,
+     .max = 86400000,
+     .fallback = "15m",
+     .flags = OPT_RELOAD,
+     .help = "silence after which a client's tcp or tls stream is closed"},
     {.name = "udp-flow-timeout",
      .type = OPT_DURATION,
      FIELD(udp_flow_timeout),
@@ -313,9 +338,10 @@ enum sip_transport sip_config_transport(const struct endpoint *endpoint)
 
 static enum sip_zone zone_of(const struct sip_listen *listen)
 {
+    enum sip_transport t = sip_config_transport(&listen->address);
+
     if (listen->zone == SIP_ZONE_AUTO)
-        return sip_config_transport(&listen->address) == SIP_UDP ? SIP_INSIDE
-                                                                 : SIP_OUTSIDE;
+        return t == SIP_UDP || t == SIP_TCP ? SIP_INSIDE : SIP_OUTSIDE;
     return listen->zone == SIP_ZONE_EXTERNAL ? SIP_OUTSIDE : SIP_INSIDE;
 }
 
@@ -328,13 +354,15 @@ static void check_listen(struct config_build *build,
         config_error(build, "listen", "at most %d", SIP_LOCALS_MAX);
     for (size_t i = 0; i < cfg->listen.n; i++) {
         const struct sip_listen *l = &cfg->listen.items[i];
-        bool is_udp = sip_config_transport(&l->address) == SIP_UDP;
+        enum sip_transport t = sip_config_transport(&l->address);
         struct sip_host host;
         char key[32];
 
         (void)snprintf(key, sizeof(key), "listen[%zu]", i);
         has_outside = has_outside || zone_of(l) == SIP_OUTSIDE;
-        if (!is_udp && zone_of(l) == SIP_INSIDE)
+        if (sip_transport_is_secure(t) && !cfg->certificate)
+            config_error(build, key, "needs a certificate and its key");
+        if (sip_transport_is_ws(t) && zone_of(l) == SIP_INSIDE)
             config_error(build, key, "a WebSocket is always external");
         if (!l->advertise && addr_is_any(&l->address.addr))
             config_error(build, key,
@@ -346,16 +374,19 @@ static void check_listen(struct config_build *build,
     }
     if (cfg->listen.n && !has_outside)
         config_error(build, "listen",
-                     "none is external: clients need a ws: listener");
+                     "none is external: where would clients connect to?");
 }
 
-static bool has_inside_udp(const struct sip_config *cfg,
-                           enum addr_family family)
+/* We send to a server from the address that its answers come to. */
+static bool has_inside(const struct sip_config *cfg,
+                       const struct endpoint *server)
 {
     for (size_t i = 0; i < cfg->listen.n; i++) {
         const struct sip_listen *l = &cfg->listen.items[i];
 
-        if (zone_of(l) == SIP_INSIDE && l->address.addr.family == family)
+        if (zone_of(l) == SIP_INSIDE &&
+            strcmp(l->address.scheme, server->scheme) == 0 &&
+            l->address.addr.family == server->addr.family)
             return true;
     }
     return false;
@@ -403,9 +434,12 @@ static void check_servers(struct config_build *build, struct sip_config *cfg)
         char key[40];
 
         (void)snprintf(key, sizeof(key), "media-server[%zu]", i);
-        if (!has_inside_udp(cfg, s->server.addr.family))
+        if (!has_inside(cfg, &s->server))
             config_error(build, key,
-                         "no internal udp listener of the same address family");
+                         "no internal %s listener of the same address family",
+                         s->server.scheme);
+        if (strcmp(s->server.scheme, "tls") == 0 && !cfg->server_ca)
+            config_error(build, key, "needs server-ca to check who it is");
     }
     core = config_alloc(build, sizeof(*core));
     if (!core)
@@ -433,6 +467,46 @@ static void check_groups(struct config_build *build,
     }
 }
 
+/* Without these a message cannot be forwarded, or comes back nowhere. */
+static bool is_needed(struct span name)
+{
+    switch (sip_hdr_lookup(name)) {
+    case SIP_HDR_VIA:
+    case SIP_HDR_FROM:
+    case SIP_HDR_TO:
+    case SIP_HDR_CALL_ID:
+    case SIP_HDR_CSEQ:
+    case SIP_HDR_MAX_FORWARDS:
+    case SIP_HDR_CONTENT_LENGTH:
+    case SIP_HDR_CONTENT_TYPE:
+    case SIP_HDR_CONTACT:
+    case SIP_HDR_ROUTE:
+    case SIP_HDR_RECORD_ROUTE:
+    case SIP_HDR_PATH:
+    case SIP_HDR_SUPPORTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void check_strip(struct config_build *build,
+                        const struct sip_config *cfg)
+{
+    if (cfg->strip_headers.n > SIP_STRIP_MAX)
+        config_error(build, "strip-header", "at most %d", SIP_STRIP_MAX);
+    for (size_t i = 0; i < cfg->strip_headers.n; i++) {
+        struct span name = span_str(cfg->strip_headers.items[i]);
+
+        if (!sip_is_token(name))
+            config_error(build, "strip-header", "\"%.*s\" is no header name",
+                         SPAN_FMT(name));
+        else if (is_needed(name))
+            config_error(build, "strip-header", "%.*s cannot be removed",
+                         SPAN_FMT(name));
+    }
+}
+
 static void check(struct config_build *build, void *values)
 {
     struct sip_config *cfg = values;
@@ -444,12 +518,14 @@ static void check(struct config_build *build, void *values)
         config_error(build, "domain", "at most %d", SIP_DOMAINS_MAX);
     if (cfg->inside_sources.n > SIP_INSIDE_MAX)
         config_error(build, "inside-source", "at most %d", SIP_INSIDE_MAX);
-    if (cfg->strip_headers.n > SIP_STRIP_MAX)
-        config_error(build, "strip-header", "at most %d", SIP_STRIP_MAX);
+    check_strip(build, cfg);
     if (cfg->websocket_path && cfg->websocket_path[0] != '/')
         config_error(build, "websocket-path", "must begin with /");
     if (cfg->idle_timeout <= cfg->ping_interval)
         config_error(build, "idle-timeout", "must be above ping-interval");
+    if (!cfg->certificate != !cfg->key)
+        config_error(build, cfg->certificate ? "key" : "certificate",
+                     "certificate and key go together");
     if (cfg->token_key_previous.path && !cfg->token_key.path)
         config_error(build, "token-key-previous-file",
                      "needs token-key-file too");

@@ -101,6 +101,8 @@ int sip_edit_write(struct sip_edit *edit, struct buf *out)
         const struct sip_change *c = &edit->changes[i];
 
         if (c->at < pos) {
+            if (c->text_len == 0 && c->at + c->remove <= pos)
+                continue; /* it is gone already */
             edit->err = ERR_STATE;
             return ERR_STATE;
         }

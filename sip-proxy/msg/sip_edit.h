@@ -11,7 +11,7 @@
  * Insertions at the same place come out in the order they were made. Errors
  * are sticky and come out of sip_edit_write(): -ENOMEM, ERR_LIMIT (too many
  * changes, too much text), ERR_STATE (two changes overlap, or a span that is
- * not of this message).
+ * not of this message). Removing what was removed already is no error.
  *
  * One struct sip_edit serves a worker for all messages, one at a time; its
  * memory is kept between them. Not thread-safe.
@@ -53,7 +53,8 @@ void sip_edit_begin(struct sip_edit *edit, const struct sip_msg *msg);
  * edit or of `out`; the message given to `out` is then incomplete. */
 int sip_edit_write(struct sip_edit *edit, struct buf *out);
 
-/* Bytes sip_edit_write() would give now. */
+/* Bytes sip_edit_write() would give now (fewer when something was removed
+ * twice). */
 size_t sip_edit_size(const struct sip_edit *edit);
 
 /* --- the primitives --- */

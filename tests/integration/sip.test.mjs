@@ -474,9 +474,9 @@ describe("life", () => {
 
   test("--check finds all mistakes at once", async () => {
     const bad = await runDaemon("sip-proxy", ["--check", "--listen", "udp:0.0.0.0:5060",
-      "--media-server", "default=udp:[::1]:5060", "--domain", "a=nowhere"]);
+      "--media-server", "default=udp:[::1]:5060", "--domain", "a=nowhere", "--strip-header", "Via"]);
     assert.equal(bad.code, 1);
-    for (const text of [/advertise/, /none is external/, /address family/, /nowhere/])
+    for (const text of [/advertise/, /none is external/, /address family/, /nowhere/, /Via cannot be removed/])
       assert.match(bad.stderr, text);
   });
 });
