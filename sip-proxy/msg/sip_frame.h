@@ -6,6 +6,11 @@
  * only remembers how far it has looked. It finds the length with the same
  * header reader as sip_msg_parse(), so that the two cannot disagree: what it
  * cuts always parses with exactly that length, or the stream is at its end.
+ *
+ * The receive buffer must be able to hold limits->message + 1 bytes: a message
+ * is cut when it is whole, and too long a one is seen by one byte more. What is
+ * cut may still break other rules (sip_msg_parse() tells), such as a start
+ * line that is no SIP; then it is wise to close the stream.
  */
 #ifndef MSG_SIP_FRAME_H
 #define MSG_SIP_FRAME_H
