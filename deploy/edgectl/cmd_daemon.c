@@ -61,6 +61,14 @@ int cmd_status(const struct ctl_args *args)
     return ctl_flush(&out) ? code : CTL_USAGE;
 }
 
+static void put_reasons(const char *name, struct span reasons)
+{
+    struct span line;
+
+    while (span_next(&reasons, '\n', &line))
+        (void)printf("%s: not ready: %.*s\n", name, SPAN_FMT(line));
+}
+
 int cmd_ready(const struct ctl_args *args)
 {
     struct ctl_targets targets;
@@ -74,12 +82,12 @@ int cmd_ready(const struct ctl_args *args)
 
         ctl_client_status(&targets.items[i], &a);
         code = worse(code, code_of(&a));
-        if (!quiet)
-            (void)printf("%s: %s%s%s", a.name,
-                         a.err     ? err_str(a.err)
-                         : a.ready ? "ready"
-                                   : "not ready: ",
-                         a.reasons ? a.reasons : "\n", "");
+        if (!quiet && a.err)
+            (void)printf("%s: %s\n", a.name, err_str(a.err));
+        else if (!quiet && a.ready)
+            (void)printf("%s: ready\n", a.name);
+        else if (!quiet)
+            put_reasons(a.name, span_str(a.reasons ? a.reasons : "?"));
         ctl_answer_deinit(&a);
     }
     return code;

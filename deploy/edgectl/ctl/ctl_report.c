@@ -178,6 +178,15 @@ static const char *short_number(double value, char out[NUMBER_SIZE])
     return out;
 }
 
+/* A gauge has no half. */
+static const char *gauge_number(uint64_t value, char out[NUMBER_SIZE])
+{
+    if (value >= 10000)
+        return short_number((double)value, out);
+    (void)snprintf(out, NUMBER_SIZE, "%llu", (unsigned long long)value);
+    return out;
+}
+
 static void put_figure(struct ctl_table *table, const struct ctl_figure *figure,
                        const struct ctl_answer *a,
                        const struct ctl_answer *before, uint64_t ms)
@@ -189,7 +198,7 @@ static void put_figure(struct ctl_table *table, const struct ctl_figure *figure,
 
     ctl_table_put(table, "  %s", figure->name);
     if (figure->kind == CTL_NOW) {
-        ctl_table_put(table, "%s", short_number((double)now, number));
+        ctl_table_put(table, "%s", gauge_number(now, number));
         ctl_table_put(table, "%s", "");
         ctl_table_put(table, "%s", "");
     } else {
@@ -203,7 +212,7 @@ static void put_figure(struct ctl_table *table, const struct ctl_figure *figure,
                              number));
         else
             ctl_table_put(table, "-");
-        ctl_table_put(table, "%s", short_number(times * (double)now, number));
+        ctl_table_put(table, "%s", gauge_number(times * now, number));
     }
     buf_init(&why, 256);
     if (strchr(figure->fields, '*') || figure->kind == CTL_NOW)

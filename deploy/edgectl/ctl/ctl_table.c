@@ -116,6 +116,14 @@ static void put_aligned(struct buf *out, const char *text, size_t width,
         pad(out, 2);
 }
 
+/* Without the blanks that empty cells at the end of the row left. */
+static void end_line(struct buf *out)
+{
+    while (out->end > out->start && out->data[out->end - 1] == ' ')
+        out->end--;
+    buf_put_byte(out, '\n');
+}
+
 static void print_text(const struct ctl_table *table, struct buf *out)
 {
     size_t width[CTL_TABLE_COLUMNS_MAX];
@@ -131,12 +139,12 @@ static void print_text(const struct ctl_table *table, struct buf *out)
     for (size_t c = 0; c < table->columns; c++)
         put_aligned(out, table->titles[c], width[c], table->right[c],
                     c + 1 == table->columns);
-    buf_put_byte(out, '\n');
+    end_line(out);
     for (size_t r = 0; r < ctl_table_rows(table); r++) {
         for (size_t c = 0; c < table->columns; c++)
             put_aligned(out, cell(table, r, c), width[c], table->right[c],
                         c + 1 == table->columns);
-        buf_put_byte(out, '\n');
+        end_line(out);
     }
 }
 
