@@ -145,6 +145,15 @@ static void put_out(struct dtls_peer *peer, struct span bytes)
     (void)!send(peer->fd, bytes.ptr, bytes.len, 0);
 }
 
+/* Spread over the datagram, headers more than the rest. */
+static void spoil(uint8_t *data, size_t len, unsigned n)
+{
+    uint64_t r = (n + 1) * 0x9e3779b97f4a7c15U;
+    size_t at = (r >> 8) % (r & 1 ? len : len < 40 ? len : 40);
+
+    data[at] ^= (uint8_t)(1U << (r >> 60) % 8);
+}
+
 static void flush_held_out(struct dtls_peer *peer)
 {
     put_out(peer, span_of(peer->held_out.data, peer->held_out.len));
@@ -161,6 +170,13 @@ static int bio_send(void *arg, const unsigned char *data, size_t len)
     peer->last_out.len = len;
     if (take_bit(peer->faults.drop_out, n))
         return (int)len;
+    if (take_bit(peer->faults.spoil_out, n)) {
+        struct dtls_datagram bad = peer->last_out;
+
+        spoil(bad.data, len, n + peer->salt);
+        put_out(peer, span_of(bad.data, len));
+        return (int)len;
+    }
     if (take_bit(peer->faults.glue_out, n) ||
         take_bit(peer->faults.hold_out, n)) {
         ck_assert_uint_eq(held->len, 0);
@@ -198,6 +214,8 @@ static void receive_all(struct dtls_peer *peer)
         d.len = (size_t)len;
         if (take_bit(peer->faults.drop_in, n))
             continue;
+        if (take_bit(peer->faults.spoil_in, n))
+            spoil(d.data, d.len, n + peer->salt);
         if (take_bit(peer->faults.hold_in, n)) {
             peer->held_in = d;
             continue;

@@ -64,7 +64,9 @@ struct dtls_faults {
     uint64_t hold_in;
     uint64_t twice_out;
     uint64_t twice_in;
-    uint64_t glue_out; /* in one datagram with the next one */
+    uint64_t glue_out;  /* in one datagram with the next one */
+    uint64_t spoil_out; /* one bit of it, which differs each time */
+    uint64_t spoil_in;
 };
 
 struct dtls_peer {
@@ -74,6 +76,7 @@ struct dtls_peer {
     mbedtls_x509_crt ca;
     uint64_t timer_at;
     struct dtls_faults faults;
+    unsigned salt; /* of what is spoilt */
     unsigned sent;
     unsigned received;
     struct dtls_datagram held_out;

@@ -299,6 +299,28 @@ START_TEST(bad_networks_only_take_longer)
 }
 END_TEST
 
+/* Handshakes may fail then, but nothing else happens, and nothing is left. */
+START_TEST(spoilt_handshakes_end)
+{
+    struct dtls_options options = {.handshake_timeout_ms = 70};
+    unsigned n = (unsigned)_i;
+
+    open_with(&options);
+    peer.salt = n * 64;
+    peer.faults.spoil_out = n % 2 ? 1ULL << n / 2 % 4 : 0;
+    peer.faults.spoil_in = n % 2 ? 0 : 1ULL << n / 2 % 6;
+    dtls_peer_for(&peer, 90);
+    if (peer.open)
+        dtls_peer_write(&peer, "ping");
+    net_for(90); /* the client is silent now */
+    ck_assert_uint_eq(stats()->half_open, 0);
+    ck_assert_uint_eq(stats()->handshakes + stats()->handshake_failed +
+                          stats()->handshake_timeout,
+                      stats()->cookies_good);
+    close_both();
+}
+END_TEST
+
 START_TEST(a_record_that_overtakes_the_handshake_is_not_lost)
 {
     open_with(NULL);
@@ -657,6 +679,7 @@ Suite *unit_suite(void)
     add_sessions(tc);
     tcase_add_loop_test(tc, any_one_datagram_may_be_lost, 0, 16);
     tcase_add_loop_test(tc, bad_networks_only_take_longer, 0, 24);
+    tcase_add_loop_test(tc, spoilt_handshakes_end, 0, 32);
     tcase_add_test(tc, a_record_that_overtakes_the_handshake_is_not_lost);
     tcase_add_test(tc, nothing_is_kept_before_the_cookie);
     tcase_add_test(tc, a_wrong_cookie_is_answered_with_a_right_one);
