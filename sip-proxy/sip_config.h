@@ -45,6 +45,9 @@ struct sip_config {
     struct cidr_list trusted_proxies;
     struct cidr_list inside_sources;
     const char *websocket_path;
+    const char *certificate;
+    const char *key;
+    const char *server_ca;
     struct option_secret token_key;
     struct option_secret token_key_previous;
     uint16_t node;
@@ -57,6 +60,7 @@ struct sip_config {
     uint64_t ping_interval;
     uint64_t idle_timeout;
     uint64_t handshake_timeout;
+    uint64_t stream_idle_timeout;
     uint64_t udp_flow_timeout;
     uint64_t timer_c;
     uint64_t server_timeout;

@@ -4,8 +4,9 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/tls_ctx.h"
+#include "sip_conn.h"
 #include "sip_ws.h"
-#include "ws/ws_frame.h"
 
 #include <errno.h>
 
@@ -15,15 +16,15 @@
 enum {
     UDP_SLOTS = 128, /* of 64 KiB each, touched only when used */
     UDP_BUFFER = 4 * 1024 * 1024,
-    WS_QUEUE = 256 * 1024,
-    BACKLOG = 1024,
+    CLIENT_QUEUE = 256 * 1024,
+    PEERS_MAX = 1024, /* streams with media servers, either direction */
 };
 
 /* --- mail between workers --- */
 
 struct mail_message {
     struct sip_shared *shared;
-    struct sip_target from;
+    struct sip_target target; /* it came from, or goes to */
     size_t len;
     uint8_t bytes[];
 };
@@ -45,12 +46,49 @@ static void on_mail_message(struct worker *worker, void *arg)
     struct sip_worker *w = self(mail->shared, worker);
 
     if (w && w->core) {
-        sip_core_on_message(w->core, &mail->from,
+        sip_core_on_message(w->core, &mail->target,
                             span_of(mail->bytes, mail->len),
                             worker_now(worker));
         sip_worker_touch(w);
     }
     mem_free(mail);
+}
+
+static void on_mail_send(struct worker *worker, void *arg)
+{
+    struct mail_message *mail = arg;
+    struct sip_worker *w = self(mail->shared, worker);
+
+    if (w && w->core)
+        (void)sip_conn_send_to(w, &mail->target,
+                               span_of(mail->bytes, mail->len));
+    mem_free(mail);
+}
+
+static struct mail_message *mail_new(struct sip_worker *w,
+                                     const struct sip_target *target,
+                                     struct span message)
+{
+    struct mail_message *mail = mem_alloc(sizeof(*mail) + message.len);
+
+    if (!mail)
+        return NULL;
+    mail->shared = w->shared;
+    mail->target = *target;
+    mail->len = message.len;
+    memcpy(mail->bytes, message.ptr, message.len);
+    return mail;
+}
+
+static int post(struct sip_worker *w, unsigned to,
+                void (*fn)(struct worker *worker, void *arg), void *mail)
+{
+    struct worker *other = daemon_worker(w->shared->daemon, to);
+    int err = other ? worker_post(other, fn, mail) : ERR_STATE;
+
+    if (err < 0)
+        mem_free(mail);
+    return err;
 }
 
 static void on_mail_state(struct worker *worker, void *arg)
@@ -68,6 +106,18 @@ static void on_mail_state(struct worker *worker, void *arg)
 
 /* --- what the core asks for --- */
 
+/* On the stream with a media server; another worker may have it. */
+static int send_to_peer(struct sip_worker *w, const struct sip_target *to,
+                        struct span message)
+{
+    struct mail_message *mail;
+
+    if (to->worker == w->index || to->worker >= w->shared->workers)
+        return sip_conn_send_to(w, to, message);
+    mail = mail_new(w, to, message);
+    return mail ? post(w, to->worker, on_mail_send, mail) : -ENOMEM;
+}
+
 static int on_send(void *arg, const struct sip_target *to, void *conn,
                    struct span message)
 {
@@ -76,7 +126,9 @@ static int on_send(void *arg, const struct sip_target *to, void *conn,
     int err;
 
     if (conn)
-        return sip_ws_send(conn, message);
+        return ((struct sip_link *)conn)->send(conn, message);
+    if (sip_transport_is_reliable(to->transport))
+        return send_to_peer(w, to, message);
     if (to->listener >= SIP_LOCALS_MAX || !w->udps[to->listener].udp)
         return ERR_CLOSED;
     if (!addr_is_any(&to->local))
@@ -95,42 +147,26 @@ static void on_close(void *arg, void *conn, enum sip_close_why why)
 
     (void)why; /* there is one reason only */
     SIP_SHELL_COUNT(w, ws_garbage);
-    sip_ws_close(conn, WS_CLOSE_POLICY, "not SIP");
+    ((struct sip_link *)conn)->close(conn, SIP_LINK_GARBAGE);
 }
 
 static int on_hand_over(void *arg, unsigned to, const struct sip_target *from,
                         struct span message)
 {
     struct sip_worker *w = arg;
-    struct worker *other = daemon_worker(w->shared->daemon, to);
-    struct mail_message *mail;
-    int err;
+    struct mail_message *mail = mail_new(w, from, message);
 
-    if (!other)
-        return ERR_STATE;
-    mail = mem_alloc(sizeof(*mail) + message.len);
-    if (!mail)
-        return -ENOMEM;
-    mail->shared = w->shared;
-    mail->from = *from;
-    mail->len = message.len;
-    memcpy(mail->bytes, message.ptr, message.len);
-    err = worker_post(other, on_mail_message, mail);
-    if (err < 0)
-        mem_free(mail);
-    return err;
+    return mail ? post(w, to, on_mail_message, mail) : -ENOMEM;
 }
 
 static void tell(struct sip_worker *w, unsigned to, uint16_t tag, bool up)
 {
-    struct worker *other = daemon_worker(w->shared->daemon, to);
-    struct mail_state *mail = other ? mem_alloc(sizeof(*mail)) : NULL;
+    struct mail_state *mail = mem_alloc(sizeof(*mail));
 
     if (!mail)
         return; /* that worker will find out by itself */
     *mail = (struct mail_state){w->shared, tag, up};
-    if (worker_post(other, on_mail_state, mail) < 0)
-        mem_free(mail);
+    (void)post(w, to, on_mail_state, mail);
 }
 
 static void on_server_state(void *arg, const struct sip_server *server)
@@ -203,7 +239,10 @@ static void on_accept(struct listener *listener, struct stream *stream,
     const struct sip_accept *a = arg;
 
     (void)listener;
-    sip_ws_accept(a->owner, stream, a->listener);
+    if (sip_transport_is_ws(a->owner->shared->locals[a->listener].transport))
+        sip_ws_accept(a->owner, stream, a->listener);
+    else
+        sip_conn_accept(a->owner, stream, a->listener);
 }
 
 /* --- life --- */
@@ -224,14 +263,21 @@ static int open_udp(struct sip_worker *w, uint32_t index)
     return udp_open(&u->udp, w->ring, &options);
 }
 
-static int open_listener(struct sip_worker *w, uint32_t index)
+static bool is_secure(const struct sip_worker *w, size_t index)
+{
+    return sip_transport_is_secure(w->shared->locals[index].transport);
+}
+
+static int open_listener(struct sip_worker *w, uint32_t index,
+                         struct tls_ctx *tls)
 {
     struct sip_accept *a = &w->accepts[index];
     const struct listener_options options = {
         .group = w->shared->binds[index],
-        .mode = LISTENER_PLAIN,
+        .mode = is_secure(w, index) ? LISTENER_TLS : LISTENER_PLAIN,
+        .tls = is_secure(w, index) ? tls : NULL,
         .limit = w->shared->limit,
-        .stream = {.max_queued = WS_QUEUE, .keepalive_s = 60},
+        .stream = {.max_queued = CLIENT_QUEUE, .keepalive_s = 60},
         .on_accept = on_accept,
         .arg = a,
     };
@@ -244,11 +290,15 @@ static int open_sockets(struct sip_worker *w)
 {
     const struct udp_ring_config ring = {.slots = UDP_SLOTS,
                                          .slot_size = SIP_MESSAGE_MAX};
+    struct tls_ctx *tls;
     int err = udp_ring_new(&w->ring, w->worker, &ring);
 
+    sip_shared_tls(w->shared, &tls, &w->tls_client);
     for (uint32_t i = 0; err == 0 && i < w->shared->n_locals; i++)
-        err = w->shared->locals[i].transport == SIP_UDP ? open_udp(w, i)
-                                                        : open_listener(w, i);
+        err = w->shared->locals[i].transport == SIP_UDP
+                  ? open_udp(w, i)
+                  : open_listener(w, i, tls);
+    tls_ctx_unref(tls);
     return err;
 }
 
@@ -294,6 +344,7 @@ int sip_worker_start(void *state, struct worker *worker,
 {
     struct sip_shared *shared = state;
     struct sip_worker *w = mem_zalloc(sizeof(*w));
+    uint8_t seed[16];
     int err = -ENOMEM;
 
     if (!w)
@@ -304,6 +355,8 @@ int sip_worker_start(void *state, struct worker *worker,
     w->stats = stats;
     w->config = config_ref((struct config *)(uintptr_t)config);
     list_init(&w->conns);
+    crypto_random(seed, sizeof(seed));
+    map_init(&w->peers, PEERS_MAX, seed);
     alarm_init(&w->alarm, worker, on_core_alarm);
     worker_task_init(&w->task, on_turn_end);
     err = make_core(w);
@@ -324,6 +377,20 @@ out:
     return err;
 }
 
+/* For connections from now on. */
+static void reload_tls(struct sip_worker *w)
+{
+    struct tls_ctx *tls;
+
+    tls_ctx_unref(w->tls_client);
+    sip_shared_tls(w->shared, &tls, &w->tls_client);
+    for (size_t i = 0; tls && i < SIP_LOCALS_MAX; i++) {
+        if (w->accepts[i].listening && is_secure(w, i))
+            listener_set_tls(w->accepts[i].listening, tls);
+    }
+    tls_ctx_unref(tls);
+}
+
 void sip_worker_reload(void *worker_state, const struct config *config)
 {
     struct sip_worker *w = worker_state;
@@ -334,6 +401,7 @@ void sip_worker_reload(void *worker_state, const struct config *config)
     sip_shared_core_config(w->shared, sip_worker_config(w), next);
     sip_core_reload(w->core, next, worker_now(w->worker));
     w->in_use = 1 - w->in_use;
+    reload_tls(w);
     config_unref(old); /* after the core has let go of its strings */
     sip_worker_touch(w);
 }
@@ -345,8 +413,8 @@ void sip_worker_drain(void *worker_state)
     close_listeners(w);
 }
 
-/* Connections get their goodbye and end within the time sip_ws_close() gives
- * them; the loop runs until then. */
+/* Connections get their goodbye and end within the time that leaves them; the
+ * loop runs until then. */
 void sip_worker_stop(void *worker_state)
 {
     struct sip_worker *w = worker_state;
@@ -355,7 +423,9 @@ void sip_worker_stop(void *worker_state)
     alarm_cancel(&w->alarm);
     worker_task_cancel(&w->task);
     LIST_FOREACH (node, &w->conns) {
-        sip_ws_close(sip_ws_of_node(node), WS_CLOSE_GOING_AWAY, "restart");
+        struct sip_link *link = CONTAINER_OF(node, struct sip_link, node);
+
+        link->close(link, SIP_LINK_RESTART);
     }
     close_sockets(w);
 }
@@ -367,6 +437,8 @@ void sip_worker_free(void *worker_state)
     /* On the main thread: the worker itself is gone. */
     w->shared->worker[w->index] = NULL;
     sip_core_free(w->core);
+    map_deinit(&w->peers);
+    tls_ctx_unref(w->tls_client);
     config_unref(w->config);
     mem_free(w);
 }

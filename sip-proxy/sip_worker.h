@@ -13,9 +13,11 @@
 #ifndef SIP_WORKER_H
 #define SIP_WORKER_H
 
+#include "base/map.h"
 #include "net/alarm.h"
 #include "net/listener.h"
 #include "net/udp.h"
+#include "sip_link.h"
 #include "sip_server.h"
 
 struct sip_udp {
@@ -60,6 +62,21 @@ struct sip_accept {
     X(COUNTER, ws_garbage, "websocket_closed", "why=\"garbage\"",              \
       "WebSocket connections we closed")                                       \
     X(GAUGE, ws_open, "websockets", "", "WebSocket connections open")          \
+    X(GAUGE, streams_open, "streams", "", "TCP and TLS connections open")      \
+    X(COUNTER, streams_slow, "streams_closed", "why=\"slow\"",                 \
+      "TCP and TLS connections we closed")                                     \
+    X(COUNTER, streams_protocol, "streams_closed", "why=\"protocol\"",         \
+      "TCP and TLS connections we closed")                                     \
+    X(COUNTER, streams_idle, "streams_closed", "why=\"idle\"",                 \
+      "TCP and TLS connections we closed")                                     \
+    X(COUNTER, streams_unknown, "streams_closed", "why=\"unknown_source\"",    \
+      "TCP and TLS connections we closed")                                     \
+    X(COUNTER, connects_failed, "connects_failed", "",                         \
+      "streams to media servers that could not be opened")                     \
+    X(COUNTER, stream_messages_in, "stream_messages", "direction=\"in\"",      \
+      "SIP messages over TCP and TLS")                                         \
+    X(COUNTER, stream_messages_out, "stream_messages", "direction=\"out\"",    \
+      "SIP messages over TCP and TLS")                                         \
     X(COUNTER, udp_in, "datagrams", "direction=\"in\"", "datagrams")           \
     X(COUNTER, udp_out, "datagrams", "direction=\"out\"", "datagrams")         \
     X(COUNTER, udp_refused, "datagrams_refused", "",                           \
@@ -86,7 +103,9 @@ struct sip_worker {
     struct udp_ring *ring;
     struct sip_udp udps[SIP_LOCALS_MAX];
     struct sip_accept accepts[SIP_LOCALS_MAX];
-    struct list conns; /* struct sip_ws */
+    struct list conns;          /* struct sip_link */
+    struct map peers;           /* remote address -> struct sip_conn, inside */
+    struct tls_ctx *tls_client; /* towards media servers, or NULL */
     bool is_stopping;
 };
 

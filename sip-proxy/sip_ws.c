@@ -30,7 +30,7 @@ enum ws_state {
 };
 
 struct sip_ws {
-    struct list node;
+    struct sip_link link;
     struct sip_worker *owner;
     struct stream *stream;
     struct http_parser *parser; /* until the handshake is through */
@@ -43,9 +43,9 @@ struct sip_ws {
     bool is_doomed; /* to be closed when the stack is unwound */
 };
 
-struct sip_ws *sip_ws_of_node(struct list *node)
+static struct sip_ws *ws_of(struct sip_link *link)
 {
-    return CONTAINER_OF(node, struct sip_ws, node);
+    return CONTAINER_OF(link, struct sip_ws, link);
 }
 
 static void forget(struct sip_ws *ws)
@@ -53,7 +53,7 @@ static void forget(struct sip_ws *ws)
     struct sip_worker *w = ws->owner;
 
     alarm_cancel(&ws->alarm);
-    list_remove(&ws->node);
+    list_remove(&ws->link.node);
     if (ws->from.flow) {
         stats_dec(&w->stats->ws_open);
         sip_core_close_flow(w->core, ws->from.flow, worker_now(w->worker));
@@ -87,8 +87,9 @@ static int write_frame(struct sip_ws *ws, enum ws_opcode opcode,
     return stream_writev(ws->stream, parts, payload.len ? 2 : 1);
 }
 
-int sip_ws_send(struct sip_ws *ws, struct span message)
+static int send_message(struct sip_link *link, struct span message)
 {
+    struct sip_ws *ws = ws_of(link);
     int err;
 
     if (ws->state != WS_OPEN || ws->is_doomed)
@@ -106,7 +107,8 @@ int sip_ws_send(struct sip_ws *ws, struct span message)
     return 0;
 }
 
-void sip_ws_close(struct sip_ws *ws, unsigned code, const char *reason)
+/* Close with this code (enum ws_close_code); harmless when already closing. */
+static void close_with(struct sip_ws *ws, unsigned code, const char *reason)
 {
     uint8_t frame[WS_CLOSE_FRAME_MAX];
     size_t len;
@@ -120,6 +122,16 @@ void sip_ws_close(struct sip_ws *ws, unsigned code, const char *reason)
     ws->state = WS_CLOSING;
     alarm_set(&ws->alarm, worker_now(ws->owner->worker) + CLOSE_WAIT_MS);
     stream_shutdown(ws->stream);
+}
+
+static void close_link(struct sip_link *link, enum sip_link_why why)
+{
+    struct sip_ws *ws = ws_of(link);
+
+    if (why == SIP_LINK_GARBAGE)
+        close_with(ws, WS_CLOSE_POLICY, "not SIP");
+    else
+        close_with(ws, WS_CLOSE_GOING_AWAY, "restart");
 }
 
 /* --- handshake --- */
@@ -231,8 +243,8 @@ static void on_request(struct sip_ws *ws, const struct http_msg *msg)
         return;
     }
     find_client(ws, msg);
-    if (sip_core_open_flow(w->core, &ws->from, ws, group, now, &ws->from.flow) <
-        0) {
+    if (sip_core_open_flow(w->core, &ws->from, &ws->link, group, now,
+                           &ws->from.flow) < 0) {
         refuse(ws, 503, &w->stats->ws_refused_full);
         return;
     }
@@ -340,7 +352,7 @@ static void on_bad_frame(struct sip_ws *ws, int err)
         SIP_SHELL_COUNT(ws->owner, ws_too_big);
     else
         SIP_SHELL_COUNT(ws->owner, ws_protocol);
-    sip_ws_close(ws, ws_reader_close_code(&ws->reader), "");
+    close_with(ws, ws_reader_close_code(&ws->reader), "");
 }
 
 static void read_frames(struct sip_ws *ws, struct span data)
@@ -409,7 +421,7 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
     }
     if (now - ws->last_heard >= cfg->idle_timeout) {
         SIP_SHELL_COUNT(ws->owner, ws_idle);
-        sip_ws_close(ws, WS_CLOSE_GOING_AWAY, "no answer");
+        close_with(ws, WS_CLOSE_GOING_AWAY, "no answer");
         return;
     }
     if (now - ws->last_heard >= cfg->ping_interval - cfg->ping_interval / 5) {
@@ -435,13 +447,15 @@ void sip_ws_accept(struct sip_worker *w, struct stream *stream,
         stream_close(stream);
         return;
     }
-    list_init(&ws->node);
-    list_push_back(&w->conns, &ws->node);
+    ws->link.send = send_message;
+    ws->link.close = close_link;
+    list_init(&ws->link.node);
+    list_push_back(&w->conns, &ws->link.node);
     ws->owner = w;
     ws->stream = stream;
     ws->last_heard = now;
     ws->from = (struct sip_target){
-        .transport = SIP_WS,
+        .transport = w->shared->locals[listener].transport,
         .remote = *stream_peer(stream),
         .local = *stream_local(stream),
         .worker = w->index,

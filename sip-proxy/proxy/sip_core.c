@@ -358,8 +358,8 @@ static struct sip_flow *datagram_flow(struct sip_core *core,
 
 /* --- messages --- */
 
-static bool is_known_source(const struct sip_core *core,
-                            const struct sip_target *from)
+bool sip_core_knows_source(const struct sip_core *core,
+                           const struct sip_target *from)
 {
     return sip_dispatch_find_ip(&core->dispatch, &from->remote) >= 0 ||
            cidr_list_has_ip(core->config->inside, core->config->n_inside,
@@ -559,7 +559,7 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
         flow->last_seen = now;
         flow->messages++;
     } else if (sip_zone_of(core, from) == SIP_INSIDE &&
-               !is_known_source(core, from)) {
+               !sip_core_knows_source(core, from)) {
         SIP_COUNT(core, unknown_source);
         return;
     }
@@ -577,6 +577,23 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
         return;
     count(core, from);
     on_parsed(core, from, flow, now);
+}
+
+void sip_core_on_unreachable(struct sip_core *core,
+                             const struct sip_target *server, uint64_t now)
+{
+    int index = sip_dispatch_find_target(&core->dispatch, server->transport,
+                                         &server->remote);
+
+    if (index >= 0)
+        sip_fork_on_unreachable(core, core->dispatch.servers[index].tag, now);
+}
+
+bool sip_core_is_server(const struct sip_core *core,
+                        const struct sip_target *to)
+{
+    return sip_dispatch_find_target(&core->dispatch, to->transport,
+                                    &to->remote) >= 0;
 }
 
 void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,

@@ -138,6 +138,19 @@ void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now);
 void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
                          struct span message, uint64_t now);
 
+/* A stream to a media server could not be opened: requests that wait for its
+ * first word go on to another one. */
+void sip_core_on_unreachable(struct sip_core *core,
+                             const struct sip_target *server, uint64_t now);
+
+/* A media server listens there: a stream may be opened to it. */
+bool sip_core_is_server(const struct sip_core *core,
+                        const struct sip_target *to);
+
+/* The inner side takes messages of this address. */
+bool sip_core_knows_source(const struct sip_core *core,
+                           const struct sip_target *from);
+
 /* Another worker's core found this. */
 void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
                               uint64_t now);

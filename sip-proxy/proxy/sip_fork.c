@@ -297,6 +297,32 @@ void sip_fork_abandon(struct sip_core *core, struct sip_flow *flow,
     }
 }
 
+static void server_unreachable(struct sip_core *core, struct sip_fork *fork,
+                               uint16_t tag, uint64_t now)
+{
+    fork->busy = true;
+    for (unsigned i = 0; i < fork->n; i++) {
+        struct sip_branch *b = &fork->branches[i];
+
+        if (b->done || b->status || b->tag != tag || !fork->is_inward)
+            continue;
+        sip_txn_terminate(core->txns, b->txn, now);
+        sip_fork_branch_failed(core, fork, b, 503, now);
+        break;
+    }
+    fork->busy = false;
+    free_if_over(core, fork);
+}
+
+void sip_fork_on_unreachable(struct sip_core *core, uint16_t tag, uint64_t now)
+{
+    struct sip_fork *fork;
+    uint32_t pos = 0;
+
+    while ((fork = pool_each(core->forks, &pos)))
+        server_unreachable(core, fork, tag, now);
+}
+
 void sip_fork_probe(struct sip_core *core, int server, uint64_t now)
 {
     struct sip_server *s = &core->dispatch.servers[server];

@@ -78,6 +78,10 @@ void sip_fork_probe(struct sip_core *core, int server, uint64_t now);
 void sip_fork_abandon(struct sip_core *core, struct sip_flow *flow,
                       uint64_t now);
 
+/* The media server of this tag cannot be connected to: what has not heard from
+ * it takes it as failed. */
+void sip_fork_on_unreachable(struct sip_core *core, uint16_t tag, uint64_t now);
+
 /* From the transactions. */
 void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
                           uint64_t user, const struct sip_msg *response,

@@ -5,6 +5,8 @@
 import crypto from "node:crypto";
 import dgram from "node:dgram";
 import { once } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
 import WebSocket from "ws";
 
 const compact = { v: "via", f: "from", t: "to", i: "call-id", m: "contact",
@@ -157,6 +159,59 @@ export class SipUdp extends Inbox {
 
   close() {
     this.socket.close();
+  }
+}
+
+/** One TCP or TLS connection that speaks SIP, whoever opened it. */
+export class SipStream extends Inbox {
+  #data = Buffer.alloc(0);
+
+  constructor(socket, onMessage) {
+    super();
+    this.socket = socket;
+    this.onMessage = onMessage;
+    this.closed = new Promise((done) => socket.on("close", done));
+    socket.on("error", () => {});
+    socket.on("data", (part) => this.#take(part));
+  }
+
+  static async open({ host = "127.0.0.1", port, tls: secure, onMessage }) {
+    const socket = secure ? tls.connect({ host, port, ...secure }) : net.connect(port, host);
+    await once(socket, secure ? "secureConnect" : "connect");
+    return new SipStream(socket, onMessage);
+  }
+
+  get port() {
+    return this.socket.localPort;
+  }
+
+  #take(part) {
+    this.#data = Buffer.concat([this.#data, part]);
+    for (;;) {
+      if (this.#data.subarray(0, 2).toString() === "\r\n") {
+        this.crlf = (this.crlf ?? 0) + 1;
+        this.#data = this.#data.subarray(2);
+        continue;
+      }
+      const end = this.#data.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      const length = Number(this.#data.toString("latin1", 0, end).match(/\r\n(?:content-length|l) *: *(\d+)/i)?.[1]);
+      if (!(this.#data.length >= end + 4 + length)) return;
+      const message = parse(this.#data.subarray(0, end + 4 + length));
+      this.#data = this.#data.subarray(end + 4 + length);
+      message.from = this;
+      message.at = Date.now();
+      if (!this.onMessage?.(message, this)) this.push(message);
+    }
+  }
+
+  send(text) {
+    this.socket.write(text);
+  }
+
+  async close() {
+    this.socket.end();
+    await this.closed;
   }
 }
 

@@ -133,6 +133,24 @@ START_TEST(a_503_goes_to_the_next_and_is_hidden_at_last)
 }
 END_TEST
 
+START_TEST(a_server_that_cannot_be_connected_to_is_followed_at_once)
+{
+    struct sip_target a = world.cfg.dispatch.servers[0].target;
+    const struct sent *s;
+
+    send_new("INVITE", "1");
+    (void)world_expect("INVITE", -1, WORLD_SERVER_A);
+    sip_core_on_unreachable(world.core[0], &a, world.now);
+    s = world_expect("INVITE", -1, WORLD_SERVER_B);
+    world_from_server(WORLD_SERVER_B, 0, "%s", world_answer(s, 180, "b", ""));
+    (void)world_expect("SIP/2.0 180", 0, 0);
+    /* and who has spoken is not given up for a lost connection */
+    a = world.cfg.dispatch.servers[1].target;
+    sip_core_on_unreachable(world.core[0], &a, world.now);
+    ck_assert_ptr_null(world_sent());
+}
+END_TEST
+
 START_TEST(other_answers_are_final)
 {
     const struct sent *s;
@@ -259,6 +277,7 @@ Suite *unit_suite(void)
     tcase_add_test(t, a_server_that_only_says_100_is_waited_for);
     tcase_add_test(t, a_late_answer_of_the_first_server_is_still_heard);
     tcase_add_test(t, a_503_goes_to_the_next_and_is_hidden_at_last);
+    tcase_add_test(t, a_server_that_cannot_be_connected_to_is_followed_at_once);
     tcase_add_test(t, other_answers_are_final);
     tcase_add_test(t, after_two_silences_the_server_is_asked_last);
     tcase_add_test(t, with_all_servers_known_dead_the_answer_comes_soon);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "sip_conn.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "msg/sip_frame.h"
+
+#include <errno.h>
+
+#define LOG_COMPONENT "stream"
+#include "base/log.h"
+
+enum {
+    CLOSE_WAIT_MS = 2000,
+    CONNECT_MS = 5000,
+    QUEUE = 1024 * 1024, /* towards a media server: many calls share it */
+    HEADER_ROOM = 4096,  /* CRLFs and a started message behind a full one */
+};
+
+struct sip_conn {
+    struct sip_link link;
+    struct sip_worker *owner;
+    struct stream *stream;
+    struct sip_frame frame;
+    struct buf in;      /* a message that is not whole yet */
+    struct alarm alarm; /* first message, idle, end */
+    struct sip_target from;
+    uint64_t last_heard;
+    bool is_inside;
+    bool is_mapped; /* in the worker's table of peers */
+    bool is_open;   /* connected; accepted ones are */
+    bool has_spoken;
+    bool is_closing;
+    bool is_doomed; /* to be closed when the stack is unwound */
+};
+
+static struct sip_conn *conn_of(struct sip_link *link)
+{
+    return CONTAINER_OF(link, struct sip_conn, link);
+}
+
+static void forget(struct sip_conn *c)
+{
+    struct sip_worker *w = c->owner;
+
+    alarm_cancel(&c->alarm);
+    list_remove(&c->link.node);
+    stats_dec(&w->stats->streams_open);
+    if (c->is_mapped)
+        (void)map_remove(&w->peers, addr_key(&c->from.remote));
+    if (c->from.flow)
+        sip_core_close_flow(w->core, c->from.flow, worker_now(w->worker));
+    sip_worker_touch(w);
+    buf_deinit(&c->in);
+    mem_free(c);
+}
+
+static void drop(struct sip_conn *c)
+{
+    struct stream *stream = c->stream;
+
+    forget(c);
+    stream_close(stream);
+}
+
+/* --- out --- */
+
+static int send_message(struct sip_link *link, struct span message)
+{
+    struct sip_conn *c = conn_of(link);
+    int err;
+
+    if (c->is_closing || c->is_doomed)
+        return ERR_CLOSED;
+    err = stream_write(c->stream, message);
+    if (err < 0) {
+        SIP_SHELL_COUNT(c->owner, streams_slow);
+        c->is_doomed = true;
+        alarm_set(&c->alarm, worker_now(c->owner->worker));
+        return err;
+    }
+    SIP_SHELL_COUNT(c->owner, stream_messages_out);
+    return 0;
+}
+
+static void close_link(struct sip_link *link, enum sip_link_why why)
+{
+    struct sip_conn *c = conn_of(link);
+
+    (void)why; /* a stream has no words for it */
+    if (c->is_closing)
+        return;
+    c->is_closing = true;
+    alarm_set(&c->alarm, worker_now(c->owner->worker) + CLOSE_WAIT_MS);
+    stream_shutdown(c->stream);
+}
+
+/* --- in --- */
+
+static void on_message(struct sip_conn *c, struct span message)
+{
+    struct sip_worker *w = c->owner;
+
+    SIP_SHELL_COUNT(w, stream_messages_in);
+    c->has_spoken = true;
+    sip_core_on_message(w->core, &c->from, message, worker_now(w->worker));
+}
+
+/* Cut what is whole off the front. Returns the bytes used, or an error. */
+static int64_t cut(struct sip_conn *c, struct span data)
+{
+    size_t used = 0;
+
+    while (!c->is_closing && !c->is_doomed) {
+        enum sip_fault fault;
+        size_t len = 0;
+        int kind = sip_frame_next(&c->frame, span_from(data, used),
+                                  &c->owner->settings[c->owner->in_use].limits,
+                                  &len, &fault);
+
+        if (kind < 0) {
+            log_debug("stream ended reason=\"%s\"", sip_fault_str(fault));
+            return kind;
+        }
+        if (kind == SIP_FRAME_MORE)
+            break;
+        if (kind == SIP_FRAME_MESSAGE)
+            on_message(c, span_head(span_from(data, used), len));
+        else if (kind == SIP_FRAME_PING)
+            (void)send_message(&c->link, span_str("\r\n"));
+        used += len;
+    }
+    return (int64_t)used;
+}
+
+static void on_bad_stream(struct sip_conn *c)
+{
+    SIP_SHELL_COUNT(c->owner, streams_protocol);
+    close_link(&c->link, SIP_LINK_GARBAGE);
+}
+
+static void on_data(struct stream *stream, struct span data, void *arg)
+{
+    struct sip_conn *c = arg;
+    bool is_buffered = buf_len(&c->in) > 0;
+    int64_t used;
+
+    (void)stream;
+    c->last_heard = worker_now(c->owner->worker);
+    if (is_buffered)
+        buf_put_span(&c->in, data);
+    used = buf_err(&c->in) ? buf_err(&c->in)
+                           : cut(c, is_buffered ? buf_span(&c->in) : data);
+    if (used >= 0 && is_buffered)
+        buf_consume(&c->in, (size_t)used);
+    else if (used >= 0)
+        buf_put_span(&c->in, span_from(data, (size_t)used));
+    if (used < 0 || buf_err(&c->in))
+        on_bad_stream(c);
+    else
+        buf_shrink(&c->in);
+    sip_worker_touch(c->owner);
+}
+
+/* --- life --- */
+
+static void on_open(struct stream *stream, void *arg)
+{
+    struct sip_conn *c = arg;
+
+    (void)stream;
+    c->is_open = true;
+}
+
+static void on_closed(struct stream *stream, int err, void *arg)
+{
+    struct sip_conn *c = arg;
+    struct sip_worker *w = c->owner;
+    struct sip_target to = c->from;
+    bool was_open = c->is_open;
+
+    (void)stream;
+    forget(c);
+    if (was_open)
+        return;
+    SIP_SHELL_COUNT(w, connects_failed);
+    log_debug("media server not reached error=\"%s\"", err_str(err));
+    sip_core_on_unreachable(w->core, &to, worker_now(w->worker));
+    sip_worker_touch(w);
+}
+
+static const struct stream_events events = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_closed = on_closed,
+};
+
+static void on_alarm(struct alarm *alarm, uint64_t now)
+{
+    struct sip_conn *c = CONTAINER_OF(alarm, struct sip_conn, alarm);
+    uint64_t idle = sip_worker_config(c->owner)->stream_idle_timeout;
+
+    if (c->is_doomed || c->is_closing) {
+        drop(c);
+    } else if (!c->has_spoken || now - c->last_heard >= idle) {
+        SIP_SHELL_COUNT(c->owner, streams_idle);
+        close_link(&c->link, SIP_LINK_RESTART);
+    } else {
+        alarm_set(&c->alarm, c->last_heard + idle);
+    }
+}
+
+static struct sip_conn *conn_new(struct sip_worker *w, uint32_t listener)
+{
+    const struct sip_local *local = &w->shared->locals[listener];
+    struct sip_conn *c = mem_zalloc(sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->link.send = send_message;
+    c->link.close = close_link;
+    list_init(&c->link.node);
+    c->owner = w;
+    c->is_inside = local->zone == SIP_INSIDE;
+    c->last_heard = worker_now(w->worker);
+    c->from = (struct sip_target){.transport = local->transport,
+                                  .local = local->addr,
+                                  .worker = w->index,
+                                  .listener = listener};
+    sip_frame_init(&c->frame);
+    buf_init(&c->in, (size_t)sip_worker_config(w)->max_message + HEADER_ROOM);
+    alarm_init(&c->alarm, w->worker, on_alarm);
+    return c;
+}
+
+/* From now on it is in the worker's list, and its peer in the table. */
+static void adopt(struct sip_conn *c, struct stream *stream)
+{
+    struct sip_worker *w = c->owner;
+
+    c->stream = stream;
+    list_push_back(&w->conns, &c->link.node);
+    stats_inc(&w->stats->streams_open);
+    if (c->is_inside)
+        c->is_mapped = map_put(&w->peers, addr_key(&c->from.remote), c) == 0;
+}
+
+void sip_conn_accept(struct sip_worker *w, struct stream *stream,
+                     uint32_t listener)
+{
+    struct sip_conn *c = conn_new(w, listener);
+    uint64_t now = worker_now(w->worker);
+
+    if (!c) {
+        stream_close(stream);
+        return;
+    }
+    c->is_open = true;
+    c->from.remote = *stream_peer(stream);
+    c->from.local = *stream_local(stream);
+    if (c->is_inside && !sip_core_knows_source(w->core, &c->from)) {
+        SIP_SHELL_COUNT(w, streams_unknown);
+        mem_free(c);
+        stream_close(stream);
+        return;
+    }
+    if (!c->is_inside && sip_core_open_flow(w->core, &c->from, &c->link, 0, now,
+                                            &c->from.flow) < 0) {
+        mem_free(c);
+        stream_close(stream);
+        return;
+    }
+    adopt(c, stream);
+    stream_set_events(stream, &events, c);
+    alarm_set(&c->alarm, now + sip_worker_config(w)->handshake_timeout);
+}
+
+static int connect_to(struct sip_worker *w, const struct sip_target *to,
+                      struct sip_conn **ret_conn)
+{
+    struct sip_conn *c;
+    struct stream *stream;
+    char name[ADDR_TEXT_SIZE];
+    struct stream_target target = {
+        .to = to->remote,
+        .timeout_ms = CONNECT_MS,
+        .options = {.max_queued = QUEUE, .keepalive_s = 30}};
+    int err;
+
+    if (!sip_core_is_server(w->core, to))
+        return ERR_CLOSED;
+    if (to->transport == SIP_TLS) {
+        target.tls = w->tls_client;
+        target.verify_name = addr_ip_str(&to->remote, name);
+        if (!target.tls)
+            return ERR_TLS;
+    }
+    c = conn_new(w, to->listener);
+    if (!c)
+        return -ENOMEM;
+    if (!addr_is_any(&to->local)) {
+        target.from = to->local;
+        target.from.port = 0;
+    }
+    c->from.remote = to->remote;
+    c->has_spoken = true; /* it is us who speak first */
+    err = stream_connect(&stream, w->worker, &target, &events, c);
+    if (err < 0) {
+        buf_deinit(&c->in);
+        mem_free(c);
+        return err;
+    }
+    adopt(c, stream);
+    *ret_conn = c;
+    return 0;
+}
+
+int sip_conn_send_to(struct sip_worker *w, const struct sip_target *to,
+                     struct span message)
+{
+    struct sip_conn *c = map_find(&w->peers, addr_key(&to->remote));
+    int err;
+
+    if (!c || c->is_closing || c->is_doomed) {
+        err = c ? ERR_CLOSED : connect_to(w, to, &c);
+        if (err < 0)
+            return err;
+    }
+    return send_message(&c->link, message);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* sip_conn.h - one TCP or TLS connection that speaks SIP (RFC 3261 18).
+ *
+ * Outside: accepted; each is a flow of its own. Inside: accepted from a media
+ * server, or made by us when there is something to send to one, and then used
+ * for both directions by whoever sends to that address (RFC 5923). These have
+ * no flow, the core knows them by the address.
+ *
+ * What cannot be followed as a stream of SIP messages ends the connection.
+ * Owner: the worker's list; frees itself when the stream ends.
+ */
+#ifndef SIP_CONN_H
+#define SIP_CONN_H
+
+#include "net/stream.h"
+#include "sip_worker.h"
+
+/* Take an accepted stream; closes it when out of memory or places. */
+void sip_conn_accept(struct sip_worker *w, struct stream *stream,
+                     uint32_t listener);
+
+/* Send to a media server, on the connection with it; connects when there is
+ * none and the address is a media server's. Returns 0 or an error. */
+int sip_conn_send_to(struct sip_worker *w, const struct sip_target *to,
+                     struct span message);
+
+#endif /* SIP_CONN_H */
