@@ -208,6 +208,28 @@ static const struct option_def options[] = {
      .flags = OPT_RELOAD,
      .help = "bytes per second of one allocation, each way; what is over it "
              "is dropped; 0: no limit"},
+    {.name = "user-bandwidth",
+     .type = OPT_SIZE,
+     .offset = FIELD(user_bandwidth),
+     .max = (uint64_t)1 << 40,
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "bytes per second of all allocations of a user, both ways "
+             "together; 0: no limit"},
+    {.name = "total-bandwidth",
+     .type = OPT_SIZE,
+     .offset = FIELD(total_bandwidth),
+     .max = (uint64_t)1 << 40,
+     .fallback = "0",
+     .flags = OPT_RELOAD,
+     .help = "bytes per second of the whole server, both ways together; "
+             "0: no limit"},
+    {.name = "alternate-server",
+     .type = OPT_ADDR,
+     .offset = FIELD(alternate),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "ADDRESS:PORT for clients that come while this server drains "
+             "(300); one IPv4, one IPv6"},
     {.name = "challenge-rate",
      .type = OPT_U32,
      .offset = FIELD(challenge_rate),
@@ -333,6 +355,10 @@ static void check(struct config_build *build, void *values)
 
     check_relays(build, c);
     check_tls(build, c);
+    for (size_t i = 0; i < c->alternate.n; i++) {
+        if (c->alternate.items[i].port == 0)
+            config_error(build, "alternate-server", "needs a port");
+    }
     if (c->max_lifetime < c->lifetime)
         config_error(build, "max-lifetime", "must not be below lifetime");
     if (c->realm)
@@ -359,6 +385,8 @@ static struct turn_limits limits_of(const struct turn_config *c)
         .max_permissions = c->max_permissions,
         .max_channels = c->max_channels,
         .max_bandwidth = c->max_bandwidth,
+        .user_bandwidth = c->user_bandwidth,
+        .total_bandwidth = c->total_bandwidth,
         .challenge_rate = c->challenge_rate,
     };
 }
@@ -387,5 +415,10 @@ int turn_config_rules(const struct turn_config *c, const struct addr *own,
         .log_allocations = c->log_allocations,
     };
 
+    for (size_t i = 0; i < c->alternate.n; i++) {
+        const struct addr *a = &c->alternate.items[i];
+
+        *(a->family == ADDR_V6 ? &o.alternate_v6 : &o.alternate_v4) = *a;
+    }
     return turn_rules_new(ret_rules, &o, error);
 }

@@ -57,6 +57,9 @@ struct turn_config {
     uint16_t max_permissions;
     uint16_t max_channels;
     uint64_t max_bandwidth; /* bytes/s */
+    uint64_t user_bandwidth;
+    uint64_t total_bandwidth;
+    struct addr_list alternate;
     uint32_t challenge_rate;
     uint32_t max_connections;
     uint32_t source_connections;

@@ -8,7 +8,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import {
-  freePort, freePortRange, makeCertificates, root, runDaemon, scratch, sleep, startDaemon, waitFor,
+  freePort, freePortRange, makeCertificates, root, runDaemon, runProgram, scratch, sleep, startDaemon, waitFor,
 } from "../support/edge.mjs";
 import { ATTR, METHOD, TurnClient, attr, echoPeer, timedUser } from "../support/turn_client.mjs";
 
@@ -317,6 +317,28 @@ test("gives out a range of four ports to the last", async () => {
   await clients[1].refresh(0);
   assert.equal((await clients[4].allocate()).code, 0);
   for (const client of clients) client.close();
+  await turn.stop();
+});
+
+test("out of descriptors it refuses, and nobody else notices", async () => {
+  const turn = await startDaemon("turn-server", { config: { ...config, workers: 1 } });
+  const first = await alice();
+  assert.equal((await first.allocate()).code, 0);
+  const open = Math.max(...fs.readdirSync(`/proc/${turn.pid}/fd`).map(Number)) + 1;
+  const limit = (n) => runProgram("prlimit", ["--pid", String(turn.pid), `--nofile=${n}:`]);
+  await limit(open);
+  const clients = [];
+  let code = 0;
+  for (let i = 0; i < 40 && code === 0; i++) {
+    clients.push(await alice());
+    ({ code } = await clients.at(-1).allocate());
+  }
+  assert.equal(code, 508);
+  assert.equal((await first.refresh(600)).code, 0);
+  assert.equal((await first.binding()).type, 0x0101);
+  await limit(10000);
+  assert.equal((await clients.at(-1).allocate()).code, 0);
+  for (const client of [first, ...clients]) client.close();
   await turn.stop();
 });
 

@@ -209,6 +209,22 @@ static enum stun_code make(struct turn_core *core, struct turn_request *rq,
     return STUN_OK;
 }
 
+/* RFC 8489 10: another server, reached the same way; without one the client
+ * looks for it on its own. */
+static enum stun_code send_away(const struct turn_core *core,
+                                const struct turn_request *rq,
+                                struct turn_reply *reply)
+{
+    const struct addr *alternate = rq->client->remote.family == ADDR_V6
+                                       ? &core->rules->alternate_v6
+                                       : &core->rules->alternate_v4;
+
+    if (alternate->family == ADDR_NONE)
+        return STUN_INSUFFICIENT_CAPACITY;
+    reply->alternate = alternate;
+    return STUN_TRY_ALTERNATE;
+}
+
 enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
                                 struct turn_reply *reply)
 {
@@ -231,7 +247,7 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
     if (!turn_lifetime(core, &rq->msg, &asked, &granted))
         return STUN_BAD_REQUEST;
     if (core->draining)
-        return STUN_INSUFFICIENT_CAPACITY;
+        return send_away(core, rq, reply);
     turn_reserve_reap(core->shared->reserve, rq->now);
     code = make(core, rq, &wish, granted);
     if (code == STUN_OK)

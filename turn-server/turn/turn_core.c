@@ -59,6 +59,8 @@ static uint64_t *reply_counter(struct turn_stats *stats, enum stun_code code)
     switch (code) {
     case STUN_OK:
         return &stats->succeeded;
+    case STUN_TRY_ALTERNATE:
+        return &stats->refused_300;
     case STUN_BAD_REQUEST:
         return &stats->refused_400;
     case STUN_UNAUTHENTICATED:
@@ -93,6 +95,8 @@ static uint64_t *reply_counter(struct turn_stats *stats, enum stun_code code)
 static const char *reason_of(enum stun_code code)
 {
     switch (code) {
+    case STUN_TRY_ALTERNATE:
+        return "Try Alternate";
     case STUN_BAD_REQUEST:
         return "Bad Request";
     case STUN_FORBIDDEN:
@@ -161,6 +165,8 @@ static void reply_send(struct turn_core *core, const struct turn_request *rq,
         stun_write_error(&w, reply->code, reason_of(reply->code));
     if (reply->code == STUN_UNKNOWN_ATTRIBUTE)
         stun_write_unknown(&w, &rq->msg);
+    if (reply->code == STUN_TRY_ALTERNATE && reply->alternate)
+        stun_write_addr(&w, STUN_ALTERNATE_SERVER, reply->alternate);
     if (reply->has_challenge)
         turn_auth_challenge(core, rq, &w);
     if (rq->who.key.len > 0) {

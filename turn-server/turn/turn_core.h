@@ -146,8 +146,9 @@ uint64_t turn_core_next_deadline(const struct turn_core *core);
 void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
                          uint64_t now);
 
-/* From now on every Allocate is answered with 508, so that clients go to
- * another server; what is there lives on. */
+/* From now on every Allocate is answered with 300 and the alternate server of
+ * the rules, or with 508 when there is none, so that clients go elsewhere;
+ * what is there lives on. */
 void turn_core_drain(struct turn_core *core);
 
 uint32_t turn_core_allocations(const struct turn_core *core);

@@ -97,7 +97,8 @@ struct turn_reply {
     uint32_t lifetime_s;
     struct addr relayed[TURN_FAMILIES];
     unsigned n_relayed;
-    uint16_t family_error; /* ADDRESS-ERROR-CODE; 0: none */
+    const struct addr *alternate; /* with 300 */
+    uint16_t family_error;        /* ADDRESS-ERROR-CODE; 0: none */
     uint8_t failed_family;
 };
 

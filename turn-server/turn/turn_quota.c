@@ -13,6 +13,7 @@
 struct turn_quota_entry {
     uint32_t count; /* allocations; the entry goes with the last one */
     uint32_t key_len;
+    struct turn_meter meter;
     uint8_t key[];
 };
 
@@ -59,6 +60,7 @@ static struct turn_quota_entry *entry_new(struct map *map, struct span key)
     if (!entry)
         return NULL;
     entry->count = 0;
+    entry->meter = (struct turn_meter){0};
     entry->key_len = (uint32_t)key.len;
     if (key.len)
         memcpy(entry->key, key.ptr, key.len);
@@ -156,6 +158,11 @@ struct span turn_quota_user(const struct turn_quota_hold *hold)
 {
     return hold->user ? span_of(hold->user->key, hold->user->key_len)
                       : span_of(NULL, 0);
+}
+
+struct turn_meter *turn_quota_meter(const struct turn_quota_hold *hold)
+{
+    return &hold->user->meter;
 }
 
 uint32_t turn_quota_total(struct turn_quota *quota)

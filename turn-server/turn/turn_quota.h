@@ -9,6 +9,7 @@
 #define TURN_QUOTA_H
 
 #include "base/addr.h"
+#include "turn/turn_meter.h"
 
 struct turn_quota;
 
@@ -51,6 +52,9 @@ void turn_quota_give(struct turn_quota *quota, struct turn_quota_hold *hold);
 
 /* The user's name; valid while held. */
 struct span turn_quota_user(const struct turn_quota_hold *hold);
+
+/* The bandwidth all allocations of the user share, in both directions. */
+struct turn_meter *turn_quota_meter(const struct turn_quota_hold *hold);
 
 uint32_t turn_quota_total(struct turn_quota *quota);
 

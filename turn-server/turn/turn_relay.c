@@ -25,15 +25,31 @@ static bool may_exchange(const struct turn_core *core,
     return false;
 }
 
+/* The narrowest first: what it drops costs the others nothing. */
 static bool has_bandwidth(const struct turn_core *core,
                           struct turn_alloc *alloc, int direction, size_t len,
                           uint64_t now)
 {
-    if (alloc->bandwidth[direction].per_second_milli == 0 ||
-        ratelim_take(&alloc->bandwidth[direction], len, now))
-        return true;
-    stats_inc(&core->stats->drop_bandwidth);
-    return false;
+    const struct turn_limits *limits = &core->rules->limits;
+
+    if (alloc->bandwidth[direction].per_second_milli != 0 &&
+        !ratelim_take(&alloc->bandwidth[direction], len, now)) {
+        stats_inc(&core->stats->drop_bandwidth);
+        return false;
+    }
+    if (limits->user_bandwidth != 0 &&
+        !turn_meter_take(turn_quota_meter(&alloc->hold), limits->user_bandwidth,
+                         len, now)) {
+        stats_inc(&core->stats->drop_user_bandwidth);
+        return false;
+    }
+    if (limits->total_bandwidth != 0 &&
+        !turn_meter_take(&core->shared->meter, limits->total_bandwidth, len,
+                         now)) {
+        stats_inc(&core->stats->drop_total_bandwidth);
+        return false;
+    }
+    return true;
 }
 
 static void send_to_peer(struct turn_core *core, struct turn_alloc *alloc,

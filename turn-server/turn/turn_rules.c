@@ -46,6 +46,8 @@ int turn_rules_new(struct turn_rules **ret_rules,
         return -ENOMEM;
     rules->refs = 1;
     rules->limits = options->limits;
+    rules->alternate_v4 = options->alternate_v4;
+    rules->alternate_v6 = options->alternate_v6;
     rules->log_allocations = options->log_allocations;
     err = build(rules, options, error);
     if (err < 0) {

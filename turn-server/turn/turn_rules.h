@@ -21,10 +21,12 @@ struct turn_limits {
     uint32_t max_per_source;  /* allocations per client address; 0: none */
     uint16_t max_permissions; /* of one allocation */
     uint16_t max_channels;
-    uint64_t max_bandwidth;  /* bytes/s of one allocation, each direction;
-                                0: no limit */
-    uint32_t challenge_rate; /* unauthenticated requests answered per second
-                                and source; 0: no limit */
+    uint64_t max_bandwidth;   /* bytes/s of one allocation, each direction;
+                                 0: no limit */
+    uint64_t user_bandwidth;  /* bytes/s of one user, both directions */
+    uint64_t total_bandwidth; /* bytes/s of the server, both directions */
+    uint32_t challenge_rate;  /* unauthenticated requests answered per second
+                                 and source; 0: no limit */
 };
 
 struct turn_rules_options {
@@ -33,6 +35,10 @@ struct turn_rules_options {
     struct turn_users_options users;   /* its realm is filled in here */
     struct turn_policy_options policy; /* lists are copied */
     struct turn_limits limits;
+    /* Where to send clients that come while this server is draining, by
+     * family (ALTERNATE-SERVER); ADDR_NONE: they get 508. */
+    struct addr alternate_v4;
+    struct addr alternate_v6;
     bool log_allocations; /* a line when one opens and one when it ends */
 };
 
@@ -45,6 +51,8 @@ struct turn_rules {
     struct turn_users *users;
     struct turn_policy *policy;
     struct turn_limits limits;
+    struct addr alternate_v4;
+    struct addr alternate_v6;
     bool log_allocations;
 };
 

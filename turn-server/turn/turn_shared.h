@@ -21,6 +21,7 @@ struct turn_shared {
     struct turn_ports *ports;
     struct turn_reserve *reserve;
     struct turn_quota *quota;
+    struct turn_meter meter; /* of everything relayed */
     uint8_t nonce_secret[TURN_NONCE_SECRET_SIZE];
 };
 

@@ -33,6 +33,7 @@
     X(COUNTER, bindings, "bindings", "", "Binding requests answered")          \
     X(COUNTER, requests, "requests", "", "TURN requests received")             \
     X(COUNTER, succeeded, "responses", "code=\"0\"", "TURN answers")           \
+    X(COUNTER, refused_300, "responses", "code=\"300\"", "TURN answers")       \
     X(COUNTER, refused_400, "responses", "code=\"400\"", "TURN answers")       \
     X(COUNTER, refused_401, "responses", "code=\"401\"", "TURN answers")       \
     X(COUNTER, refused_403, "responses", "code=\"403\"", "TURN answers")       \
@@ -77,6 +78,10 @@
     X(COUNTER, drop_peer_denied, "dropped", "reason=\"peer_denied\"",          \
       "packets dropped")                                                       \
     X(COUNTER, drop_bandwidth, "dropped", "reason=\"bandwidth\"",              \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_user_bandwidth, "dropped", "reason=\"user_bandwidth\"",    \
+      "packets dropped")                                                       \
+    X(COUNTER, drop_total_bandwidth, "dropped", "reason=\"total_bandwidth\"",  \
       "packets dropped")                                                       \
     X(COUNTER, drop_rate, "dropped", "reason=\"unauthenticated_rate\"",        \
       "packets dropped")                                                       \

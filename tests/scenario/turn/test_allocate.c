@@ -466,6 +466,62 @@ START_TEST(takes_nothing_new_while_draining)
 }
 END_TEST
 
+START_TEST(names_another_server_while_draining)
+{
+    struct addr other = world_addr("203.0.113.9:3478");
+    struct addr got;
+    struct actor six;
+
+    options.rules.alternate_v4 = other;
+    again();
+    turn_core_drain(world.core);
+    ck_assert_int_eq(actor_allocate(&alice), STUN_TRY_ALTERNATE);
+    ck_assert_int_eq(
+        stun_attr_addr(stun_msg_attr(&alice.msg, STUN_ALTERNATE_SERVER), &got),
+        0);
+    ck_assert(addr_equal(&got, &other));
+    actor_init(&six, &world, "[2001:db8:7::7]:1", "bob", "builder");
+    ck_assert_int_eq(actor_allocate(&six), STUN_INSUFFICIENT_CAPACITY);
+}
+END_TEST
+
+START_TEST(keeps_nothing_of_a_flood_from_forged_addresses)
+{
+    long blocks = mem_live_blocks();
+    struct actor flood;
+
+    options.rules.limits.challenge_rate = 500;
+    again();
+    blocks = mem_live_blocks();
+    actor_init(&flood, &world, "192.0.2.1:1", "nobody", "x");
+    for (uint32_t i = 0; i < 100000; i++) {
+        struct addr a = addr_v4(i * 2654435761U, (uint16_t)(i | 1));
+
+        flood.id.remote = a;
+        actor_challenge(&flood);
+        if (i % 100 == 0)
+            world_pass(&world, 1);
+    }
+    ck_assert_int_eq(mem_live_blocks(), blocks);
+    ck_assert_uint_eq(turn_core_allocations(world.core), 0);
+    ck_assert_int_eq(actor_allocate(&alice), 0);
+}
+END_TEST
+
+START_TEST(gets_over_a_leap_of_the_clock)
+{
+    ck_assert_int_eq(actor_allocate(&alice), 0);
+    world.now += 86400000;
+    turn_core_on_timer(world.core, world.now);
+    ck_assert_uint_eq(world_open_relays(&world), 0);
+    ck_assert_int_eq(actor_allocate(&alice), STUN_STALE_NONCE);
+    ck_assert_int_eq(actor_allocate(&alice), 0);
+    world.now -= 1000; /* a worker that is a little behind */
+    ck_assert_int_eq(actor_refresh(&alice, 600), STUN_STALE_NONCE);
+    ck_assert_int_eq(actor_refresh(&alice, 600), 0);
+}
+END_TEST
+
 START_TEST(answers_binding_requests_of_anybody)
 {
     struct addr mapped;
@@ -580,6 +636,9 @@ Suite *unit_suite(void)
     tcase_add_test(tc, keeps_the_quota_of_a_user_and_of_a_source);
     tcase_add_test(tc, says_508_when_all_allocations_are_taken);
     tcase_add_test(tc, takes_nothing_new_while_draining);
+    tcase_add_test(tc, names_another_server_while_draining);
+    tcase_add_test(tc, keeps_nothing_of_a_flood_from_forged_addresses);
+    tcase_add_test(tc, gets_over_a_leap_of_the_clock);
     tcase_add_test(tc, answers_binding_requests_of_anybody);
     tcase_add_test(tc, says_nothing_to_what_is_no_request);
     tcase_add_test(tc, advertises_the_address_that_the_world_knows);

@@ -470,6 +470,61 @@ START_TEST(drops_what_exceeds_the_bandwidth_of_an_allocation)
 }
 END_TEST
 
+START_TEST(shares_the_bandwidth_of_a_user_among_its_allocations)
+{
+    static char big[1001];
+    struct actor second, bob;
+    int sent = 0;
+
+    options.rules.limits.user_bandwidth = 10000;
+    again();
+    memset(big, 'x', 1000);
+    actor_init(&second, &world, "192.0.2.7:40001", "alice", "wonder");
+    actor_init(&bob, &world, "192.0.2.8:40000", "bob", "builder");
+    ck_assert_int_eq(actor_allocate(&second), 0);
+    ck_assert_int_eq(actor_allocate(&bob), 0);
+    ck_assert_int_eq(actor_permit(&alice, peer), 0);
+    ck_assert_int_eq(actor_permit(&second, peer), 0);
+    ck_assert_int_eq(actor_permit(&bob, peer), 0);
+    for (int i = 0; i < 20; i++) {
+        actor_say(i % 2 ? &alice : &second, peer, big);
+        sent += (int)world.n_peer;
+    }
+    ck_assert_int_eq(sent, 10);
+    ck_assert_uint_eq(world.stats.drop_user_bandwidth, 10);
+    actor_say(&bob, peer, big);
+    ck_assert_uint_eq(world.n_peer, 1);
+    world_pass(&world, 500);
+    for (int i = 0; i < 10; i++) {
+        actor_say(&alice, peer, big);
+        sent += (int)world.n_peer;
+    }
+    ck_assert_int_eq(sent, 15);
+}
+END_TEST
+
+START_TEST(bounds_the_bandwidth_of_the_whole_server)
+{
+    static char big[1001];
+    struct actor bob;
+    int sent = 0;
+
+    options.rules.limits.total_bandwidth = 10000;
+    again();
+    memset(big, 'x', 1000);
+    actor_init(&bob, &world, "192.0.2.8:40000", "bob", "builder");
+    ck_assert_int_eq(actor_allocate(&bob), 0);
+    ck_assert_int_eq(actor_permit(&alice, peer), 0);
+    ck_assert_int_eq(actor_permit(&bob, peer), 0);
+    for (int i = 0; i < 20; i++) {
+        actor_say(i % 2 ? &alice : &bob, peer, big);
+        sent += (int)world.n_peer;
+    }
+    ck_assert_int_eq(sent, 10);
+    ck_assert_uint_eq(world.stats.drop_total_bandwidth, 10);
+}
+END_TEST
+
 START_TEST(tells_an_operator_what_there_is)
 {
     struct turn_alloc_info info;
@@ -531,6 +586,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, lets_two_clients_of_ours_meet_through_their_relays);
     tcase_add_test(tc, turns_advertised_addresses_round_for_clients_of_ours);
     tcase_add_test(tc, drops_what_exceeds_the_bandwidth_of_an_allocation);
+    tcase_add_test(tc, shares_the_bandwidth_of_a_user_among_its_allocations);
+    tcase_add_test(tc, bounds_the_bandwidth_of_the_whole_server);
     tcase_add_test(tc, tells_an_operator_what_there_is);
     tcase_add_test(tc, survives_failed_memory_when_sets_grow);
     suite_add_tcase(s, tc);

@@ -144,6 +144,23 @@ START_TEST(quotas_count_users_sources_and_all)
 }
 END_TEST
 
+START_TEST(meters_let_through_a_rate_and_a_second_ahead)
+{
+    struct turn_meter meter = {0};
+    size_t taken = 0;
+
+    ck_assert(turn_meter_take(&meter, 0, SIZE_MAX / 2, 5000));
+    for (int i = 0; i < 30; i++)
+        taken += turn_meter_take(&meter, 1000, 100, 5000);
+    ck_assert_uint_eq(taken, 10);
+    for (int ms = 1; ms <= 10000; ms++)
+        taken += turn_meter_take(&meter, 1000, 100, 5000 + (uint64_t)ms);
+    ck_assert_uint_eq(taken, 110);
+    ck_assert(!turn_meter_take(&meter, 1000, 1001, 900000));
+    ck_assert(turn_meter_take(&meter, 1000, 1000, 900000));
+}
+END_TEST
+
 START_TEST(quotas_see_one_subscriber_in_an_ipv6_64)
 {
     struct turn_quota_limits limits = {0, 0, 1};
@@ -206,6 +223,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, channels_hold_number_and_peer_for_600_seconds);
     tcase_add_test(tc, channels_grow_to_their_limit);
     tcase_add_test(tc, quotas_count_users_sources_and_all);
+    tcase_add_test(tc, meters_let_through_a_rate_and_a_second_ahead);
     tcase_add_test(tc, quotas_see_one_subscriber_in_an_ipv6_64);
     tcase_add_test(tc, quotas_leave_nothing_when_memory_fails);
     suite_add_tcase(s, tc);
