@@ -15,6 +15,18 @@
     "DAEMON is web-proxy, sip-proxy or turn-server; without one, each whose\n" \
     "socket is there.\n"
 
+#define FLOW_OPTIONS                                                           \
+    {"topology", "FILE", "hosts and networks"},                                \
+        {"web", "FILE", "configuration of web-proxy"},                         \
+        {"sip", "FILE", "configuration of sip-proxy"},                         \
+    {                                                                          \
+        "turn", "FILE", "configuration of turn-server"                         \
+    }
+#define FLOW_MORE                                                              \
+    "Files not named are those of /etc/edge, where they are. Settings given\n" \
+    "otherwise (environment): <daemon> --dump-config writes such a file.\n"    \
+    "Exit code 1 when something could not be worked out.\n"
+
 static const struct ctl_command commands[] = {
     {.name = "status",
      .words = DAEMONS,
@@ -93,6 +105,22 @@ static const struct ctl_command commands[] = {
                  {"days", "N", "warn when fewer are left (default: 21)"},
                  {"check", NULL, "exit code 1 on a warning or error"},
                  JSON_OPTION}},
+    {.name = "flows",
+     .words = "",
+     .help = "which packets must pass: from, to, port, why",
+     .more = FLOW_MORE,
+     .run = cmd_flows,
+     .options = {FLOW_OPTIONS,
+                 {"format", "FORMAT", "text, csv, markdown or json"},
+                 JSON_OPTION}},
+    {.name = "firewall",
+     .words = "[HOST|FIREWALL]",
+     .help = "the same as nftables rules, everything else dropped",
+     .more = FLOW_MORE,
+     .words_max = 1,
+     .run = cmd_firewall,
+     .options = {FLOW_OPTIONS,
+                 {"out", "DIR", "write all of them, DIR/<name>.nft"}}},
 };
 
 static int help(int code)

@@ -58,6 +58,7 @@ struct ctl_flows {
     size_t n;
     struct ctl_flow_finding findings[CTL_FLOW_FINDINGS_MAX];
     size_t n_findings;
+    bool full; /* one did not fit */
 };
 
 /* Settings of daemons that run nowhere may be NULL. `topo` is borrowed for as
@@ -72,6 +73,11 @@ void ctl_flows_free(struct ctl_flows *flows);
 bool ctl_flow_crosses(const struct ctl_flows *flows,
                       const struct ctl_flow *flow,
                       const struct topo_firewall *firewall);
+
+/* True when another flow between the same zones lets all of its packets pass
+ * (a host of a network that is open as a whole): it needs no rule. */
+bool ctl_flow_is_covered(const struct ctl_flows *flows,
+                         const struct ctl_flow *flow);
 
 /* Addresses and networks of one end and family, as text, by position; false
  * behind the last. Of a zone that is everything else there are none. */
