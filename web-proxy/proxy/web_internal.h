@@ -169,8 +169,9 @@ struct web_link {
     bool reused; /* carried an answer before */
     struct http_parser *parser;
     struct web_exchange *exchange;
-    struct timer timer; /* idle time */
-    uint64_t keep_ms;   /* how long the back end keeps it, if it said so */
+    struct timer timer; /* idle time; may come before `idle_until` */
+    uint64_t idle_until;
+    uint64_t keep_ms; /* how long the back end keeps it, if it said so */
 };
 
 enum web_timer_kind {

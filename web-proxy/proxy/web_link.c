@@ -53,7 +53,6 @@ static void leave_idle(struct web_link *link)
         return;
     list_remove(&link->idle);
     link->pool->n_idle--;
-    timers_cancel(&link->core->timers, &link->timer);
     stats_dec(&link->core->stats->idle_links);
 }
 
@@ -63,6 +62,7 @@ static void bury(struct web_link *link)
     struct web_core *core = link->core;
 
     leave_idle(link);
+    timers_cancel(&core->timers, &link->timer);
     link->state = WEB_LINK_DEAD;
     link->io = NULL;
     link->dial = NULL;
@@ -161,6 +161,15 @@ struct web_link *link_get(struct web_exchange *x)
 
 /* ---- keeping one ---- */
 
+/* A link is idle and busy in turns far more often than its idle time ends:
+ * the timer is left as it is unless it would come too late. */
+static void set_idle_until(struct web_link *link, uint64_t due)
+{
+    link->idle_until = due;
+    if (!link->timer.armed || link->timer.deadline > due)
+        timers_set(&link->core->timers, &link->timer, due);
+}
+
 void link_keep(struct web_link *link)
 {
     struct web_core *core = link->core;
@@ -177,13 +186,18 @@ void link_keep(struct web_link *link)
     pool->n_idle++;
     list_push_front(&pool->idle, &link->idle);
     stats_inc(&core->stats->idle_links);
-    timers_set(&core->timers, &link->timer, core->now + link->keep_ms);
+    set_idle_until(link, core->now + link->keep_ms);
     core->env.resume(core->env.arg, link->io);
 }
 
 void link_on_timer(struct web_link *link)
 {
-    link_close(link);
+    if (link->state != WEB_LINK_IDLE)
+        return;
+    if (link->idle_until > link->core->now)
+        set_idle_until(link, link->idle_until);
+    else
+        link_close(link);
 }
 
 void link_update_reading(struct web_link *link)
