@@ -135,6 +135,7 @@ static void receive_request(unsigned n)
 static void step(unsigned op, unsigned n)
 {
     struct pool_id *id = &ids[n % N_IDS];
+    struct pool_id next = {0, 0};
 
     switch (op % 10) {
     case 0:
@@ -152,9 +153,11 @@ static void step(unsigned op, unsigned n)
         (void)sip_txn_respond(txns, *id, response(n * 7 + op), now);
         break;
     case 5:
-        if (sip_txn_cancel(txns, *id, span_str(""), n, now,
-                           &ids[(n + 1) % N_IDS]) == 0)
+        /* {0, 0}: sent without a transaction, for want of room. */
+        if (sip_txn_cancel(txns, *id, span_str(""), n, now, &next) == 0 &&
+            pool_id_u64(next) != 0)
             made++;
+        ids[(n + 1) % N_IDS] = next;
         break;
     case 6:
         now += (uint64_t)n * (op & 32 ? 200 : 10);
