@@ -134,7 +134,7 @@ ptrdiff_t flows_place_of(struct ctl_flows *flows, const struct cidr *net)
 
     plain.port_first = 0;
     plain.port_last = UINT16_MAX;
-    (void)cidr_str(&plain, text);
+    flows_net_str(&plain, text);
     for (size_t i = 0; found < 0 && i < flows->n_places; i++) {
         p = &flows->places[i];
         if (p->n == 1 && !p->is_host && same_net(&p->nets[0], net))

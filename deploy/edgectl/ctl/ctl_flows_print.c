@@ -22,9 +22,20 @@ static const char *ports_str(const struct port_range *ports,
     return out;
 }
 
+/* An address of a family the other end does not have is no part of it. */
+static bool has_family(const struct ctl_flows *flows, const struct ctl_end *end,
+                       enum addr_family family)
+{
+    char net[CIDR_TEXT_SIZE];
+
+    return ctl_end_net(flows, end, family, 0, net) ||
+           ctl_end_is_rest(flows, end);
+}
+
 /* "edge-web 10.1.0.1", "lan 10.0.0.0/16", "internet". */
 static const char *end_str(const struct ctl_flows *flows,
-                           const struct ctl_end *end, char out[END_TEXT_SIZE])
+                           const struct ctl_end *end,
+                           const struct ctl_end *other, char out[END_TEXT_SIZE])
 {
     static const enum addr_family families[] = {ADDR_V4, ADDR_V6};
     const char *name = flows->places[end->place].name;
@@ -33,6 +44,8 @@ static const char *end_str(const struct ctl_flows *flows,
 
     (void)snprintf(out, END_TEXT_SIZE, "%s", name);
     for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+        if (!has_family(flows, other, families[f]))
+            continue;
         for (size_t i = 0; ctl_end_net(flows, end, families[f], i, net); i++) {
             len = strlen(out);
             if (strcmp(net, name) != 0)
@@ -59,8 +72,8 @@ void ctl_flows_print(const struct ctl_flows *flows, enum ctl_flows_format how,
     for (size_t i = 0; i < flows->n; i++) {
         const struct ctl_flow *f = &flows->flows[i];
 
-        ctl_table_put(&table, "%s", end_str(flows, &f->from, end));
-        ctl_table_put(&table, "%s", end_str(flows, &f->to, end));
+        ctl_table_put(&table, "%s", end_str(flows, &f->from, &f->to, end));
+        ctl_table_put(&table, "%s", end_str(flows, &f->to, &f->from, end));
         ctl_table_put(&table, "%s", f->protocol == CTL_UDP ? "udp" : "tcp");
         ctl_table_put(&table, "%s", ports_str(&f->from.ports, ports));
         ctl_table_put(&table, "%s", ports_str(&f->to.ports, ports));
@@ -71,7 +84,7 @@ void ctl_flows_print(const struct ctl_flows *flows, enum ctl_flows_format how,
 }
 
 static void json_end(const struct ctl_flows *flows, const struct ctl_end *end,
-                     struct buf *out)
+                     const struct ctl_end *other, struct buf *out)
 {
     static const enum addr_family families[] = {ADDR_V4, ADDR_V6};
     const struct ctl_place *place = &flows->places[end->place];
@@ -85,7 +98,10 @@ static void json_end(const struct ctl_flows *flows, const struct ctl_end *end,
     json_key(out, "addresses");
     json_open(out, '[');
     for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
-        for (size_t i = 0; ctl_end_net(flows, end, families[f], i, text); i++)
+        bool shown = has_family(flows, other, families[f]);
+
+        for (size_t i = 0;
+             shown && ctl_end_net(flows, end, families[f], i, text); i++)
             json_str(out, text);
     }
     json_close(out, ']');
@@ -104,9 +120,9 @@ void ctl_flows_print_json(const struct ctl_flows *flows, struct buf *out)
 
         json_open(out, '{');
         json_key(out, "from");
-        json_end(flows, &f->from, out);
+        json_end(flows, &f->from, &f->to, out);
         json_key(out, "to");
-        json_end(flows, &f->to, out);
+        json_end(flows, &f->to, &f->from, out);
         json_key(out, "protocol");
         json_str(out, f->protocol == CTL_UDP ? "udp" : "tcp");
         json_key(out, "why");
