@@ -16,7 +16,7 @@
  * of its old session once it has shown the cookie (RFC 6347 4.2.8); copies of
  * the old ClientHello do nothing.
  *
- * Memory: a session takes about 36 KiB (two record buffers of 16.5 KiB each
+ * Memory: a session takes about 38 KiB (two record buffers of 16.5 KiB each
  * that the packaged mbedTLS keeps for its life), up to 60 KiB more during the
  * handshake (keys, our flight, up to 32 KiB of records that came too early).
  * No copy is made on the way in but mbedTLS' own; on the way out one.

@@ -7,6 +7,7 @@
 #include "support_dtls.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -629,6 +630,39 @@ START_TEST(memory_may_run_out)
 }
 END_TEST
 
+static size_t heap(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* A quiet client's session; the clients themselves are gone. */
+START_TEST(a_session_takes_what_the_header_says)
+{
+    enum { SESSIONS = 16 };
+    struct dtls_options options = {.max_sessions = SESSIONS + 1};
+    size_t before, each;
+
+    connect_with(&options); /* tables and the like are there now */
+    before = heap();
+    server.echo = true;
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        struct dtls_peer client;
+
+        dtls_peer_open(&client, &server, NULL);
+        ck_assert(dtls_peer_connect(&client));
+        dtls_peer_write(&client, "ping"); /* the last flight may go */
+        ck_assert(dtls_peer_until_records(&client, 1));
+        dtls_peer_close(&client);
+    }
+    ck_assert_uint_eq(stats()->sessions, SESSIONS + 1);
+    each = (heap() - before) / SESSIONS;
+    ck_assert_uint_le(each, 40 * 1024);
+    close_both();
+}
+END_TEST
+
 START_TEST(dtls_needs_a_server_and_version_1_2)
 {
     struct tls_key_pair pair = {net_cert_file(NET_EDGE),
@@ -665,6 +699,7 @@ static void add_sessions(TCase *tc)
     tcase_add_test(tc, silence_ends_a_session_unless_its_user_keeps_it);
     tcase_add_test(tc, a_client_that_starts_again_takes_its_old_place);
     tcase_add_test(tc, a_new_certificate_is_for_new_handshakes);
+    tcase_add_test(tc, a_session_takes_what_the_header_says);
     tcase_add_test(tc, memory_may_run_out);
     tcase_add_test(tc, dtls_needs_a_server_and_version_1_2);
 }
