@@ -14,7 +14,7 @@ enum {
     CLOSE_WAIT_MS = 2000,
     CONNECT_MS = 5000,
     QUEUE = 1024 * 1024, /* towards a media server: many calls share it */
-    HEADER_ROOM = 4096,  /* CRLFs and a started message behind a full one */
+    HEADER_ROOM = 4096,  /* that one byte too many is seen, and CRLFs */
 };
 
 struct sip_conn {
@@ -139,23 +139,41 @@ static void on_bad_stream(struct sip_conn *c)
     close_link(&c->link, SIP_LINK_GARBAGE);
 }
 
+/* What has come joins what is left from before only as far as there is room: a
+ * long message and many short ones behind it may come in one read. Returns 0
+ * or an error. */
+static int feed(struct sip_conn *c, struct span data)
+{
+    int64_t used;
+
+    while (buf_len(&c->in) > 0 && data.len > 0) {
+        struct span piece = span_head(data, buf_room(&c->in));
+
+        if (piece.len == 0)
+            return ERR_LIMIT;
+        buf_put_span(&c->in, piece);
+        if (buf_err(&c->in))
+            return buf_err(&c->in);
+        data = span_from(data, piece.len);
+        used = cut(c, buf_span(&c->in));
+        if (used < 0)
+            return (int)used;
+        buf_consume(&c->in, (size_t)used);
+    }
+    used = cut(c, data);
+    if (used < 0)
+        return (int)used;
+    buf_put_span(&c->in, span_from(data, (size_t)used));
+    return buf_err(&c->in);
+}
+
 static void on_data(struct stream *stream, struct span data, void *arg)
 {
     struct sip_conn *c = arg;
-    bool is_buffered = buf_len(&c->in) > 0;
-    int64_t used;
 
     (void)stream;
     c->last_heard = worker_now(c->owner->worker);
-    if (is_buffered)
-        buf_put_span(&c->in, data);
-    used = buf_err(&c->in) ? buf_err(&c->in)
-                           : cut(c, is_buffered ? buf_span(&c->in) : data);
-    if (used >= 0 && is_buffered)
-        buf_consume(&c->in, (size_t)used);
-    else if (used >= 0)
-        buf_put_span(&c->in, span_from(data, (size_t)used));
-    if (used < 0 || buf_err(&c->in))
+    if (feed(c, data) < 0)
         on_bad_stream(c);
     else
         buf_shrink(&c->in);

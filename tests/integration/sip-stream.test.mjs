@@ -112,6 +112,21 @@ describe("clients on streams", () => {
     await phone.close();
   });
 
+  test("a long message in two pieces, a hundred short ones behind it in the second", async () => {
+    const phone = await SipStream.open({ port: ports.tcp });
+    const via = `SIP/2.0/TCP 127.0.0.1:${phone.port}`;
+    const long = registration("t5", via, "sip:t5@127.0.0.1", { body: "x".repeat(60000) });
+    phone.send(long.slice(0, 50000));
+    await sleep(50);
+    let rest = long.slice(50000);
+    for (let cseq = 2; cseq <= 101; cseq++)
+      rest += registration("t5", via, "sip:t5@127.0.0.1", { cseq });
+    phone.send(rest);
+    for (let cseq = 1; cseq <= 101; cseq++)
+      assert.equal((await phone.final(`${cseq} REGISTER`)).status, 200);
+    await phone.close();
+  });
+
   test("what cannot be followed ends the connection; so do silence before and after", async () => {
     const missing = await SipStream.open({ port: ports.tcp });
     missing.send(registration("t3", "SIP/2.0/TCP h", "sip:t3@h", { contentLength: false }));
