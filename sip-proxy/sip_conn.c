@@ -190,21 +190,29 @@ static void on_open(struct stream *stream, void *arg)
     c->is_open = true;
 }
 
+/* What waits for the first word of that media server would wait in vain:
+ * requests that were on the stream when it ended are lost (RFC 3261 18.4). */
+static void tell_lost(struct sip_worker *w, const struct sip_target *server)
+{
+    sip_core_on_unreachable(w->core, server, worker_now(w->worker));
+    sip_worker_touch(w);
+}
+
 static void on_closed(struct stream *stream, int err, void *arg)
 {
     struct sip_conn *c = arg;
     struct sip_worker *w = c->owner;
     struct sip_target to = c->from;
-    bool was_open = c->is_open;
+    bool was_inside = c->is_inside;
 
     (void)stream;
+    if (!c->is_open) {
+        SIP_SHELL_COUNT(w, connects_failed);
+        log_debug("media server not reached error=\"%s\"", err_str(err));
+    }
     forget(c);
-    if (was_open)
-        return;
-    SIP_SHELL_COUNT(w, connects_failed);
-    log_debug("media server not reached error=\"%s\"", err_str(err));
-    sip_core_on_unreachable(w->core, &to, worker_now(w->worker));
-    sip_worker_touch(w);
+    if (was_inside)
+        tell_lost(w, &to);
 }
 
 static const struct stream_events events = {
@@ -219,7 +227,13 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
     uint64_t idle = sip_worker_config(c->owner)->stream_idle_timeout;
 
     if (c->is_doomed || c->is_closing) {
+        struct sip_worker *w = c->owner;
+        struct sip_target to = c->from;
+        bool is_lost = c->is_inside && c->is_doomed;
+
         drop(c);
+        if (is_lost)
+            tell_lost(w, &to);
     } else if (!c->has_spoken || now - c->last_heard >= idle) {
         SIP_SHELL_COUNT(c->owner, streams_idle);
         close_link(&c->link, SIP_LINK_RESTART);
@@ -329,6 +343,10 @@ static int connect_to(struct sip_worker *w, const struct sip_target *to,
         return err;
     }
     adopt(c, stream);
+    if (!c->is_mapped) { /* nobody would find it again */
+        drop(c);
+        return ERR_LIMIT;
+    }
     *ret_conn = c;
     return 0;
 }

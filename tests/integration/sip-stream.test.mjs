@@ -207,6 +207,24 @@ describe("media servers on streams", () => {
     await server.stop();
   });
 
+  test("TCP: what a server leaves unanswered when it hangs up goes to the next at once", async () => {
+    const server = await streamServer();
+    const rude = await streamServer(undefined, { silent: true });
+    const proxy = await edge([`default=tcp:127.0.0.1:${rude.port}`, `default=tcp:127.0.0.1:${server.port},priority=1`],
+      ["--probe-interval", "0", "--server-timeout", "10s"]);
+    const client = await SipWs.open(proxy.url);
+    client.send(request("REGISTER", "sip:default", { ...ws, to: "<sip:a@default>" }));
+    await waitFor(() => rude.inbox.length === 1);
+    const began = Date.now();
+    for (const stream of rude.streams) stream.socket.destroy();
+    assert.equal((await client.final("1 REGISTER")).status, 200);
+    assert.ok(Date.now() - began < 1000);
+    await client.close();
+    await proxy.stop();
+    await rude.stop();
+    await server.stop();
+  });
+
   test("TLS: only a server whose certificate our CA signed", async () => {
     const good = await makeCertificates(path.join(scratch(), "a"), {});
     const other = await makeCertificates(path.join(scratch(), "b"), {});
