@@ -6,6 +6,13 @@
 
 #include <stddef.h>
 
+enum {
+    MINUTE_MS = 60000,
+    DAY_MS = 86400000,
+    MIB_64 = 67108864,
+    GIB = 1073741824,
+};
+
 #define FIELD(f) offsetof(struct turn_relay_addr, f)
 static const struct option_def relay_options[] = {
     {.name = "address",
@@ -103,7 +110,7 @@ static const struct option_def options[] = {
     {.name = "users-file",
      .type = OPT_SECRET_FILE,
      .offset = FIELD(users),
-     .max = 64 * 1024 * 1024,
+     .max = MIB_64,
      .flags = OPT_RELOAD,
      .help = "lines name:password or name:HA1 (32 hex digits of "
              "MD5(name:realm:password), or 64 of SHA-256)"},
@@ -117,8 +124,8 @@ static const struct option_def options[] = {
     {.name = "nonce-lifetime",
      .type = OPT_DURATION,
      .offset = FIELD(nonce_lifetime),
-     .min = 60 * 1000,
-     .max = 24 * 3600 * 1000,
+     .min = MINUTE_MS,
+     .max = DAY_MS,
      .fallback = "1h",
      .flags = OPT_RELOAD,
      .help = "how long a nonce is good for"},
@@ -149,16 +156,16 @@ static const struct option_def options[] = {
     {.name = "lifetime",
      .type = OPT_DURATION,
      .offset = FIELD(lifetime),
-     .min = 60 * 1000,
-     .max = 24 * 3600 * 1000,
+     .min = MINUTE_MS,
+     .max = DAY_MS,
      .fallback = "10m",
      .flags = OPT_RELOAD,
      .help = "of an allocation that asks for none, and the shortest"},
     {.name = "max-lifetime",
      .type = OPT_DURATION,
      .offset = FIELD(max_lifetime),
-     .min = 60 * 1000,
-     .max = 24 * 3600 * 1000,
+     .min = MINUTE_MS,
+     .max = DAY_MS,
      .fallback = "1h",
      .flags = OPT_RELOAD,
      .help = "the longest"},
@@ -256,14 +263,14 @@ static const struct option_def options[] = {
      .type = OPT_DURATION,
      .offset = FIELD(idle_timeout),
      .min = 1000,
-     .max = 24 * 3600 * 1000,
+     .max = DAY_MS,
      .fallback = "1m",
      .help = "a connection without allocation is closed after this silence"},
     {.name = "stream-buffer",
      .type = OPT_SIZE,
      .offset = FIELD(stream_buffer),
      .min = 4096,
-     .max = 64 * 1024 * 1024,
+     .max = MIB_64,
      .fallback = "128k",
      .help = "bytes waiting for a slow TCP or TLS client; over it relayed "
              "packets are dropped"},
@@ -277,7 +284,7 @@ static const struct option_def options[] = {
     {.name = "socket-buffer",
      .type = OPT_SIZE,
      .offset = FIELD(socket_buffer),
-     .max = 1024 * 1024 * 1024,
+     .max = GIB,
      .fallback = "4m",
      .help = "kernel buffer of a UDP listener, each way (as far as "
              "net.core.rmem_max lets it)"},

@@ -8,6 +8,11 @@
 #define LOG_COMPONENT "turn"
 #include "base/log.h"
 
+enum {
+    /* An incomplete frame, and what one read can bring behind it. */
+    PARTIAL_MAX = 262144,
+};
+
 struct turn_conn {
     struct turn_worker *w;
     struct stream *stream;
@@ -155,8 +160,7 @@ void turn_conn_accept(struct listener *listener, struct stream *stream,
     conn->client.access =
         (uint8_t)turn_listen_access(door->group, &conn->client.remote);
     conn->last_frame = now;
-    /* what one read can bring behind an incomplete frame */
-    buf_init(&conn->partial, 256 * 1024);
+    buf_init(&conn->partial, PARTIAL_MAX);
     alarm_init(&conn->idle, w->worker, on_idle);
     alarm_set(&conn->idle, now + w->idle_timeout);
     stats_inc(&w->stats->connections);

@@ -235,7 +235,8 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
 
     if (rq->alloc) {
         /* our answer was lost: say it again (RFC 8656 7.2 step 2) */
-        if (memcmp(rq->alloc->tid, stun_msg_tid(&rq->msg), STUN_TID_SIZE) ||
+        if (memcmp(rq->alloc->tid, stun_msg_tid(&rq->msg), STUN_TID_SIZE) !=
+                0 ||
             rq->alloc->name_hash != rq->who.name_hash)
             return STUN_ALLOCATION_MISMATCH;
         fill_success(core, rq->alloc, rq->now, reply);

@@ -56,7 +56,8 @@ static int algorithm_of(const struct stun_msg *msg)
     if (!(stun_nonce_features(nonce) & STUN_FEATURE_ALGORITHMS) ||
         (!list.ptr && !chosen.ptr))
         return STUN_ALGORITHM_MD5; /* a client of RFC 5389 */
-    if (!span_equal(list, span_of(our_algorithms, sizeof(our_algorithms))) ||
+    if (!list.ptr ||
+        !span_equal(list, span_of(our_algorithms, sizeof(our_algorithms))) ||
         chosen.len != 4 || chosen.ptr[0] != 0 || chosen.ptr[2] != 0 ||
         chosen.ptr[3] != 0)
         return 0;
@@ -80,7 +81,9 @@ static bool find_user(const struct turn_core *core, const struct stun_msg *msg,
     struct span name = stun_msg_attr(msg, STUN_USERNAME);
     struct span hash = stun_msg_attr(msg, STUN_USERHASH);
 
-    if (!span_equal(stun_msg_attr(msg, STUN_REALM), core->rules->realm))
+    struct span realm = stun_msg_attr(msg, STUN_REALM);
+
+    if (!realm.ptr || !span_equal(realm, core->rules->realm))
         return false;
     if (name.ptr)
         return name.len <= TURN_USERNAME_MAX &&

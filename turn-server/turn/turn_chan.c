@@ -73,7 +73,7 @@ static struct turn_chan *find_free(const struct turn_chans *chans, uint64_t now)
 
 static int grow(struct turn_chans *chans)
 {
-    size_t capacity = chans->capacity * 2U;
+    size_t capacity = (size_t)chans->capacity * 2;
     struct turn_chan *more = mem_zarray(capacity, sizeof(*more));
 
     if (!more)

@@ -185,12 +185,12 @@ static void reply_send(struct turn_core *core, const struct turn_request *rq,
 
 /* RFC 8489 6.3 */
 enum stun_code turn_check_attributes(struct stun_msg *msg,
-                                     const enum stun_attr *attrs, size_t n)
+                                     const enum stun_attr *refused, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (stun_msg_has(msg, attrs[i]) &&
+        if (stun_msg_has(msg, refused[i]) &&
             msg->unknown_count < STUN_UNKNOWN_MAX)
-            msg->unknown[msg->unknown_count++] = stun_attr_type(attrs[i]);
+            msg->unknown[msg->unknown_count++] = stun_attr_type(refused[i]);
     }
     return msg->unknown_count > 0 ? STUN_UNKNOWN_ATTRIBUTE : STUN_OK;
 }
@@ -315,10 +315,10 @@ bool turn_core_has_client(struct turn_core *core,
     return turn_alloc_find(core, client, now) != NULL;
 }
 
-void turn_core_on_peer(struct turn_core *core, struct pool_id id,
+void turn_core_on_peer(struct turn_core *core, struct pool_id to,
                        struct turn_datagram *datagram, uint64_t now)
 {
-    struct turn_alloc *alloc = pool_find(core->allocs, id);
+    struct turn_alloc *alloc = pool_find(core->allocs, to);
 
     if (!alloc || alloc->expires <= now) {
         stats_inc(&core->stats->drop_no_allocation);

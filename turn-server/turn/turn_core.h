@@ -132,8 +132,8 @@ void turn_core_on_client_gone(struct turn_core *core,
 bool turn_core_has_client(struct turn_core *core,
                           const struct turn_client *client, uint64_t now);
 
-/* One packet that arrived on a relay socket of `alloc`. */
-void turn_core_on_peer(struct turn_core *core, struct pool_id alloc,
+/* One packet that arrived on a relay socket of the allocation. */
+void turn_core_on_peer(struct turn_core *core, struct pool_id to,
                        struct turn_datagram *datagram, uint64_t now);
 
 void turn_core_on_timer(struct turn_core *core, uint64_t now);

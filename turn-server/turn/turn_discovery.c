@@ -146,7 +146,7 @@ static void write_answer(const struct turn_request *rq,
         stun_write_error(w, code, "");
     if (code == STUN_UNKNOWN_ATTRIBUTE)
         stun_write_unknown(w, &rq->msg);
-    if (code == STUN_OK && d->own) {
+    if (code == STUN_OK && d->from) {
         stun_write_addr(w, STUN_MAPPED_ADDRESS, &rq->client->remote);
         stun_write_addr(w, STUN_RESPONSE_ORIGIN, &d->from->addr);
         if (d->other)
@@ -177,7 +177,7 @@ void turn_on_binding(struct turn_core *core, struct turn_request *rq)
     if (size < 0)
         return; /* cannot happen: all parts are bounded */
     packet.bytes = span_of(out, (size_t)size);
-    if (code == STUN_OK && d.own) {
+    if (code == STUN_OK && d.from) {
         to.link = d.from->link;
         to.local = d.from->addr;
         if (d.to_port)

@@ -196,8 +196,7 @@ void turn_on_binding(struct turn_core *core, struct turn_request *rq);
 /* Note attributes that we can read but do not offer as unknown.
  * STUN_UNKNOWN_ATTRIBUTE when there is any, else STUN_OK. */
 enum stun_code turn_check_attributes(struct stun_msg *msg,
-                                     const enum stun_attr *unsupported,
-                                     size_t n);
+                                     const enum stun_attr *refused, size_t n);
 
 /* --- turn_relay.c --- */
 
