@@ -299,6 +299,32 @@ describe("web-proxy", { skip }, () => {
   });
 });
 
+describe("IPv6", { skip }, () => {
+  test("clients and back ends", async (t) => {
+    let six;
+    try {
+      six = await httpServer(describeRequest, { host: "::1" });
+    } catch (error) {
+      t.skip(`no IPv6 here: ${error.message}`);
+      return;
+    }
+    const port = await freePort("::1");
+    const small = await startDaemon("web-proxy", {
+      args: ["--listen", `http:[::1]:${port}`, "--upstream", `a=http://[::1]:${six.port}`, "--route", "/=a"],
+    });
+    try {
+      const got = await curl(`http://[::1]:${port}/x`);
+      assert.equal(got.status, 200);
+      const { headers } = JSON.parse(got.body);
+      assert.equal(headers["x-forwarded-for"], "::1");
+      assert.equal(headers.forwarded, `for="[::1]";proto=http;host="[::1]:${port}"`);
+    } finally {
+      await small.stop();
+      six.close();
+    }
+  });
+});
+
 describe("limits", { skip }, () => {
   test("connections in all and per address", async () => {
     const port = await freePort();

@@ -1,7 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/web_forward.h"
 
+#include "base/err.h"
 #include "http/http_head.h"
+
+/* A head of known size at most is written without a look at the buffer for
+ * each piece: this is the proxy's hottest loop. */
+struct writer {
+    uint8_t *at;
+    uint8_t *end;
+    bool full;
+};
+
+static inline void put(struct writer *w, const void *data, size_t len)
+{
+    if ((size_t)(w->end - w->at) < len) {
+        w->full = true;
+        return;
+    }
+    memcpy(w->at, data, len);
+    w->at += len;
+}
+
+static inline void put_span(struct writer *w, struct span s)
+{
+    if (s.len > 0)
+        put(w, s.ptr, s.len);
+}
+
+#define PUT(w, literal) put(w, literal, sizeof(literal) - 1)
+
+static void put_u64(struct writer *w, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    put(w, digits + at, sizeof(digits) - at);
+}
+
+static void begin(struct writer *w, struct buf *out, size_t most)
+{
+    w->at = buf_reserve(out, most);
+    w->end = w->at ? w->at + most : NULL;
+    w->full = false;
+}
+
+/* Take what was written into the buffer; a head that did not fit is none. */
+static void finish(const struct writer *w, struct buf *out, size_t most)
+{
+    if (!w->at || buf_err(out) < 0)
+        return;
+    if (w->full)
+        out->err = ERR_LIMIT;
+    else
+        buf_commit(out, most - (size_t)(w->end - w->at));
+}
+
+/* Header lines of the received head that go on. Lines that stand behind each
+ * other, each already written as "Name: value", are copied together. */
+struct run {
+    const uint8_t *from;
+    const uint8_t *to;
+};
+
+static void run_flush(struct run *run, struct writer *w)
+{
+    if (run->from)
+        put(w, run->from, (size_t)(run->to - run->from));
+    run->from = run->to = NULL;
+}
+
+static void run_add(struct run *run, struct writer *w,
+                    const struct http_header *h)
+{
+    const uint8_t *colon = h->name.ptr + h->name.len;
+    const uint8_t *end = h->value.ptr + h->value.len;
+
+    if (h->value.len == 0 || h->value.ptr != colon + 2 || colon[1] != ' ' ||
+        end[0] != '\r') {
+        run_flush(run, w);
+        put_span(w, h->name);
+        PUT(w, ": ");
+        put_span(w, h->value);
+        PUT(w, "\r\n");
+        return;
+    }
+    if (run->to != h->name.ptr) {
+        run_flush(run, w);
+        run->from = h->name.ptr;
+    }
+    run->to = end + 2;
+}
 
 static uint8_t fold(uint8_t c)
 {
@@ -120,16 +213,16 @@ static bool names_fields(const struct http_msg *msg)
 }
 
 /* The request line; the target is the normal path and the query. */
-static void put_request_line(struct buf *out, const struct web_request *rq)
+static void put_request_line(struct writer *w, const struct web_request *rq)
 {
-    buf_put_span(out, rq->msg->method);
-    buf_put_byte(out, ' ');
-    buf_put_span(out, rq->path);
+    put_span(w, rq->msg->method);
+    PUT(w, " ");
+    put_span(w, rq->path);
     if (rq->has_query) {
-        buf_put_byte(out, '?');
-        buf_put_span(out, rq->query);
+        PUT(w, "?");
+        put_span(w, rq->query);
     }
-    buf_put_str(out, " HTTP/1.1\r\n");
+    PUT(w, " HTTP/1.1\r\n");
 }
 
 void web_forward_name(const struct addr *client, struct web_client_name *name)
@@ -146,69 +239,92 @@ void web_forward_name(const struct addr *client, struct web_client_name *name)
 }
 
 /* Who the client is. */
-static void put_client(struct buf *out, const struct web_request *rq,
+static void put_client(struct writer *w, const struct web_request *rq,
                        const struct web_forward_request *how)
 {
     struct span ip = span_str(how->client->text);
     bool v6 = how->client->is_v6;
     struct span host = rq->msg->host;
 
-    buf_put_str(out, "X-Forwarded-For: ");
-    buf_put_span(out, ip);
-    buf_put_str(out, "\r\nX-Real-IP: ");
-    buf_put_span(out, ip);
-    buf_put_str(out, how->secure ? "\r\nX-Forwarded-Proto: https\r\n"
-                                 : "\r\nX-Forwarded-Proto: http\r\n");
-    if (host.len > 0)
-        http_head_field(out, "X-Forwarded-Host", host);
-
-    buf_put_str(out, v6 ? "Forwarded: for=\"[" : "Forwarded: for=");
-    buf_put_span(out, ip);
-    buf_put_str(out, v6 ? "]\"" : "");
-    buf_put_str(out, how->secure ? ";proto=https" : ";proto=http");
+    PUT(w, "X-Forwarded-For: ");
+    put_span(w, ip);
+    PUT(w, "\r\nX-Real-IP: ");
+    put_span(w, ip);
+    PUT(w, "\r\nX-Forwarded-Proto: http");
+    if (how->secure)
+        PUT(w, "s");
     if (host.len > 0) {
-        buf_put_str(out, ";host=\"");
-        buf_put_span(out, host);
-        buf_put_byte(out, '"');
+        PUT(w, "\r\nX-Forwarded-Host: ");
+        put_span(w, host);
     }
-    buf_put_str(out, "\r\n");
+    PUT(w, "\r\nForwarded: for=");
+    if (v6)
+        PUT(w, "\"[");
+    put_span(w, ip);
+    if (v6)
+        PUT(w, "]\"");
+    PUT(w, ";proto=http");
+    if (how->secure)
+        PUT(w, "s");
+    if (host.len > 0) {
+        PUT(w, ";host=\"");
+        put_span(w, host);
+        PUT(w, "\"");
+    }
+    PUT(w, "\r\n");
 }
 
-static void put_request_framing(struct buf *out, const struct web_request *rq,
+static void put_length(struct writer *w, uint64_t length)
+{
+    PUT(w, "Content-Length: ");
+    put_u64(w, length);
+    PUT(w, "\r\n");
+}
+
+static void put_request_framing(struct writer *w, const struct web_request *rq,
                                 const struct web_forward_request *how)
 {
     const struct http_msg *msg = rq->msg;
 
     if (msg->framing == HTTP_FRAMING_CHUNKED)
-        buf_put_str(out, "Transfer-Encoding: chunked\r\n");
-    else if (msg->framing == HTTP_FRAMING_LENGTH)
-        http_head_field_u64(out, "Content-Length", msg->length);
-    else if (msg->has_length)
-        buf_put_str(out, "Content-Length: 0\r\n");
+        PUT(w, "Transfer-Encoding: chunked\r\n");
+    else if (msg->framing == HTTP_FRAMING_LENGTH || msg->has_length)
+        put_length(w, msg->framing == HTTP_FRAMING_LENGTH ? msg->length : 0);
     if (how->upgrade)
-        buf_put_str(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        PUT(w, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 }
+
+/* Our own lines, without what comes from the request. */
+enum { OWN_LINES = 512 };
 
 void web_forward_request(struct buf *out, const struct web_request *rq,
                          const struct web_forward_request *how)
 {
     const struct http_msg *msg = rq->msg;
+    struct span host = how->host_field ? span_str(how->host_field) : msg->host;
     bool connection = names_fields(msg);
+    struct run run = {0};
+    struct writer w;
+    /* A field without white space behind its colon grows by one byte. */
+    size_t most = msg->head.len + msg->headers_n + rq->path.len +
+                  rq->query.len + host.len + 2 * msg->host.len + OWN_LINES;
 
-    put_request_line(out, rq);
-    if (how->host_field)
-        http_head_field_str(out, "Host", how->host_field);
-    else
-        http_head_field(out, "Host", msg->host);
+    begin(&w, out, most);
+    put_request_line(&w, rq);
+    PUT(&w, "Host: ");
+    put_span(&w, host);
+    PUT(&w, "\r\n");
     for (size_t i = 0; i < msg->headers_n; i++) {
         if (is_forwarded(rq, &msg->headers[i], connection, how->upgrade))
-            http_head_copy(out, &msg->headers[i]);
+            run_add(&run, &w, &msg->headers[i]);
     }
-    put_client(out, rq, how);
+    run_flush(&run, &w);
+    put_client(&w, rq, how);
     if (how->via)
-        buf_put_str(out, "Via: 1.1 edge\r\n");
-    put_request_framing(out, rq, how);
-    http_head_end(out);
+        PUT(&w, "Via: 1.1 edge\r\n");
+    put_request_framing(&w, rq, how);
+    PUT(&w, "\r\n");
+    finish(&w, out, most);
 }
 
 enum web_body web_forward_body(const struct http_msg *answer,
@@ -237,45 +353,76 @@ static bool is_returned(const struct http_msg *msg, const struct http_header *h,
 
 /* The length is said with content, and where it describes the content that a
  * GET would have had (HEAD, 304). */
-static void put_answer_framing(struct buf *out, const struct http_msg *msg,
+static void put_answer_framing(struct writer *w, const struct http_msg *msg,
                                const struct web_forward_answer *how)
 {
     if (how->body == WEB_BODY_CHUNKED)
-        buf_put_str(out, "Transfer-Encoding: chunked\r\n");
+        PUT(w, "Transfer-Encoding: chunked\r\n");
     else if (how->body == WEB_BODY_LENGTH)
-        http_head_field_u64(out, "Content-Length", msg->length);
+        put_length(w, msg->length);
     else if (how->body == WEB_BODY_NONE && msg->has_length &&
              msg->status >= 200 && msg->status != 204)
-        http_head_field_u64(out, "Content-Length", msg->length);
+        put_length(w, msg->length);
+}
+
+/* What we say besides: a date where there is none, and how it goes on. */
+static void put_answer_lines(struct writer *w, const struct http_msg *msg,
+                             const struct web_forward_answer *how, bool dated)
+{
+    bool final = msg->status >= 200;
+
+    if (final && !dated) {
+        PUT(w, "Date: ");
+        put_span(w, span_str(how->date));
+        PUT(w, "\r\n");
+    }
+    if (final && how->hsts_s) {
+        PUT(w, "Strict-Transport-Security: max-age=");
+        put_u64(w, how->hsts_s);
+        PUT(w, "\r\n");
+    }
+    if (how->upgrade)
+        PUT(w, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (how->close)
+        PUT(w, "Connection: close\r\n");
+    else if (how->keep_alive)
+        PUT(w, "Connection: keep-alive\r\n");
+    PUT(w, "\r\n");
+}
+
+static void put_status_line(struct writer *w, int status)
+{
+    PUT(w, "HTTP/1.1 ");
+    put_u64(w, (uint64_t)status);
+    PUT(w, " ");
+    put_span(w, span_str(http_status_text(status)));
+    PUT(w, "\r\n");
 }
 
 void web_forward_answer(struct buf *out, const struct http_msg *msg,
                         const struct web_forward_answer *how)
 {
+    size_t most = msg->head.len + msg->headers_n + OWN_LINES;
     bool connection = names_fields(msg);
+    bool dated = false;
+    struct run run = {0};
+    struct writer w;
 
-    http_head_status(out, msg->status);
+    begin(&w, out, most);
+    put_status_line(&w, msg->status);
     for (size_t i = 0; i < msg->headers_n; i++) {
         const struct http_header *h = &msg->headers[i];
 
         if (how->hsts_s && h->field == HTTP_FIELD_STRICT_TRANSPORT_SECURITY)
             continue;
+        dated = dated || h->field == HTTP_FIELD_DATE;
         if (is_returned(msg, h, connection))
-            http_head_copy(out, h);
+            run_add(&run, &w, h);
     }
-    put_answer_framing(out, msg, how);
-    if (msg->status >= 200 && !http_msg_find(msg, HTTP_FIELD_DATE))
-        http_head_field_str(out, "Date", how->date);
-    if (how->hsts_s && msg->status >= 200)
-        buf_printf(out, "Strict-Transport-Security: max-age=%llu\r\n",
-                   (unsigned long long)how->hsts_s);
-    if (how->upgrade)
-        buf_put_str(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    else if (how->close)
-        buf_put_str(out, "Connection: close\r\n");
-    else if (how->keep_alive)
-        buf_put_str(out, "Connection: keep-alive\r\n");
-    http_head_end(out);
+    run_flush(&run, &w);
+    put_answer_framing(&w, msg, how);
+    put_answer_lines(&w, msg, how, dated);
+    finish(&w, out, most);
 }
 
 struct span web_chunk_line(size_t len, char line[WEB_CHUNK_LINE_SIZE])
