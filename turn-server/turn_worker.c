@@ -312,8 +312,10 @@ static int make_tables(struct turn_worker *w, const struct turn_config *c,
         .stats = &w->stats->core,
         .max_allocations = c->max_allocations,
     };
+    /* A packet may come or go inside a header, inside a DTLS record. */
     struct udp_ring_config ring = {
-        .slot_size = (unsigned)w->max_packet + TURN_TAILROOM,
+        .slot_size = (unsigned)w->max_packet + TURN_HEADROOM + TURN_TAILROOM +
+                     DTLS_RECORD_OVERHEAD,
     };
     int err;
 

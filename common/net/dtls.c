@@ -6,7 +6,11 @@
 #include "base/mem.h"
 #include "net/dtls_private.h"
 
+#define LOG_COMPONENT "net"
+#include "base/log.h"
+
 #include <errno.h>
+#include <mbedtls/error.h>
 
 _Static_assert(sizeof(struct dtls_path) == 2 * sizeof(struct addr),
                "its bytes are a key");
@@ -83,6 +87,15 @@ static void end_session(struct dtls_session *s, int err)
 
 static void fail_session(struct dtls_session *s)
 {
+    if (log_is_on(LOG_LEVEL_DEBUG)) {
+        char reason[160];
+        char peer[ADDR_TEXT_SIZE];
+
+        mbedtls_strerror(s->code, reason, sizeof(reason));
+        log_debug("DTLS session failed peer=%s handshake=%s tls=\"%s\"",
+                  addr_str(&s->path.remote, peer),
+                  s->is_open ? "done" : "not-done", reason);
+    }
     if (s->is_open)
         stats_inc(&s->dtls->stats->closed_error);
     else

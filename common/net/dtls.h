@@ -36,6 +36,9 @@ struct tls_ctx;
 enum {
     /* Longest datagram of our handshake flights. */
     DTLS_HANDSHAKE_MTU = 1200,
+    /* What a record is longer than its plaintext, at most: header, nonce and
+     * tag. The slots of the ring need this room. */
+    DTLS_RECORD_OVERHEAD = 37,
 };
 
 /* A session as its user sees it. Plain value. */

@@ -38,6 +38,7 @@ struct dtls_session {
     uint64_t last_in;                 /* last authentic record */
     unsigned read;                    /* application records mbedTLS has got */
     int send_err;                     /* udp_send()'s last */
+    int code;                         /* mbedTLS' failure */
     bool is_open;                     /* handshake done */
     bool is_counted;                  /* holds a half-open place */
     bool is_busy;                     /* on the stack: release later */

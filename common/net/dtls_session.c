@@ -130,6 +130,7 @@ enum dtls_result dtls_session_handshake(struct dtls_session *s)
 
     if (code == MBEDTLS_ERR_SSL_WANT_READ)
         return DTLS_MORE;
+    s->code = code;
     if (code != 0)
         return DTLS_FAILED;
     /* How long a record may be is the user's business from now on. */
@@ -150,6 +151,7 @@ enum dtls_result dtls_session_read(struct dtls_session *s, uint8_t *out,
         return DTLS_MORE;
     if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
         return DTLS_ENDED;
+    s->code = code;
     return DTLS_FAILED;
 }
 
@@ -166,8 +168,10 @@ int dtls_session_write(struct dtls_session *s, struct span plain, uint8_t tos)
     s->dest.has_tos = false;
     if (code == MBEDTLS_ERR_SSL_BAD_INPUT_DATA)
         return -EMSGSIZE;
-    if (code < 0)
+    if (code < 0) {
+        s->code = code;
         return ERR_TLS;
+    }
     return s->send_err;
 }
 

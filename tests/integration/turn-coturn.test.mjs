@@ -64,6 +64,7 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
     ["TLS", ["-t", "-S"]],
     ["DTLS", ["-S"]],
     ["DTLS, client to client", ["-S", "-y"]],
+    ["DTLS, packets as long as we relay", ["-S", "-l", "2040"]],
     ["UDP with a time-limited user", ["-W", "north"]],
     ["UDP with extra requests", ["-G"]],
     ["UDP, dual allocation", ["-Z"], hasV6],
