@@ -26,9 +26,14 @@ export function binary(name) {
 /** A private directory that disappears with the process. */
 export function scratch(prefix = "edge-test-") {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
-  process.on("exit", () => fs.rmSync(dir, { recursive: true, force: true }));
+  scratched.push(dir);
   return dir;
 }
+
+const scratched = [];
+process.on("exit", () => {
+  for (const dir of scratched) fs.rmSync(dir, { recursive: true, force: true });
+});
 
 /** How much longer things take here: sanitizer builds set it. */
 export const slow = Number(process.env.EDGE_SLOW ?? 1);
