@@ -81,6 +81,18 @@ static void on_relay_packets(struct udp *udp, struct udp_packet *packets,
     gather(w, n);
 }
 
+static void on_relay_report(struct udp *udp, const struct udp_report *report,
+                            void *arg)
+{
+    struct turn_socket *s = arg;
+    struct turn_report told = {report->to, report->type, report->code,
+                               report->info};
+
+    (void)udp;
+    told.peer.scope = 0;
+    turn_core_on_report(s->w->core, s->alloc, &told, worker_now(s->w->worker));
+}
+
 static int relay_open(void *arg, struct pool_id alloc, const struct addr *want,
                       void **ret_relay)
 {
@@ -91,6 +103,7 @@ static int relay_open(void *arg, struct pool_id alloc, const struct addr *want,
         .bind = *want,
         .batch = 4,
         .on_packets = on_relay_packets,
+        .on_report = on_relay_report,
         .arg = s,
     };
     int err;

@@ -146,6 +146,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     (void)events; /* only ever readable, or an error to be read */
     while (!udp->closing && rounds++ < ROUNDS && receive_batch(udp))
         ;
+    if (status < 0 && !udp->closing && udp->on_report)
+        udp_reports_read(udp);
     /* libuv stops watching a descriptor that reports an error. */
     if (status < 0 && !udp->closing)
         uv_poll_start(&udp->poll, UV_READABLE, on_poll);
@@ -168,6 +170,8 @@ static int set_options(struct udp *udp, const struct udp_options *options)
     int err = sock_tell_dest(udp->fd, &udp->bound);
 
     set_buffers(udp->fd, options);
+    if (err == 0 && options->on_report)
+        err = udp_report_enable(udp);
     if (err == 0 && options->tos)
         err = v6 ? sock_set(udp->fd, IPPROTO_IPV6, IPV6_TCLASS, options->tos)
                  : sock_set(udp->fd, IPPROTO_IP, IP_TOS, options->tos);
@@ -222,6 +226,7 @@ int udp_open(struct udp **ret_udp, struct udp_ring *ring,
     if (udp->batch > ring->n_slots / 2)
         udp->batch = ring->n_slots / 2;
     udp->on_packets = options->on_packets;
+    udp->on_report = options->on_report;
     udp->arg = options->arg;
     list_init(&udp->dirty);
 

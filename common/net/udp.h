@@ -85,6 +85,14 @@ enum udp_fragment {
     UDP_FRAGMENT_NEVER,       /* DF set; too long a packet is a send error */
 };
 
+/* An ICMP error about a packet we sent. */
+struct udp_report {
+    struct addr to; /* where the packet was going */
+    uint8_t type;   /* of ICMP, or of ICMPv6 when `to` is IPv6 */
+    uint8_t code;
+    uint32_t info; /* the MTU when it says "too big", else 0 */
+};
+
 struct udp_options {
     struct bind_group *group; /* take the worker's socket from here, or */
     struct addr bind;         /* bind this, alone */
@@ -99,6 +107,10 @@ struct udp_options {
      * for udp_send(). May close any socket, its own too. */
     void (*on_packets)(struct udp *udp, struct udp_packet *packets, size_t n,
                        void *arg);
+
+    /* NULL: ICMP errors only count. May close any socket. */
+    void (*on_report)(struct udp *udp, const struct udp_report *report,
+                      void *arg);
     void *arg;
 };
 

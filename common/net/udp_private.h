@@ -68,6 +68,8 @@ struct udp {
     struct udp_pending *last;
     void (*on_packets)(struct udp *udp, struct udp_packet *packets, size_t n,
                        void *arg);
+    void (*on_report)(struct udp *udp, const struct udp_report *report,
+                      void *arg);
     void *arg;
     struct addr bound;
     int fd;
@@ -83,6 +85,10 @@ uint8_t *udp_slot_data(const struct udp_ring *ring, unsigned slot);
 
 /* The slot these bytes lie in, or -1. */
 int udp_slot_of(const struct udp_ring *ring, struct span bytes);
+
+/* Let the kernel keep ICMP errors for us; hand on those it has. */
+int udp_report_enable(struct udp *udp);
+void udp_reports_read(struct udp *udp);
 
 /* Send or drop everything queued on one socket. */
 void udp_flush(struct udp *udp);

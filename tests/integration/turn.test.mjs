@@ -161,6 +161,27 @@ describe("a running server", () => {
     await client.refresh(0);
   });
 
+  test("tells a client that nobody listens at its peer, and goes on for others", async () => {
+    const client = await open();
+    await client.allocate();
+    const gone = await echoPeer();
+    gone.close();
+    const told = [];
+    const got = [];
+    client.onIcmp = (icmp, at) => told.push({ ...icmp, port: at.port });
+    client.onData = (data) => got.push(data.toString());
+    assert.equal((await client.permit("127.0.0.1")).code, 0);
+    client.sendTo("127.0.0.1", gone.port, Buffer.from("anybody?"));
+    await waitFor(() => told.length > 0, { what: "ICMP" });
+    assert.deepEqual(told[0], { type: 3, code: 3, port: gone.port });
+    for (let i = 0; i < 20; i++) {
+      client.sendTo("127.0.0.1", gone.port, Buffer.from("anybody?"));
+      client.sendTo("127.0.0.1", peer.port, Buffer.from(`${i}`));
+    }
+    await waitFor(() => got.length === 20, { what: "all answers" });
+    await client.refresh(0);
+  });
+
   test("puts a frame together that comes byte by byte", async () => {
     const client = await open({ transport: "tcp" });
     const whole = client.write;
@@ -286,6 +307,38 @@ test("lives through a reload: users, peers, certificate", async () => {
     client.close();
     peer.close();
     await turn.stop();
+  }
+});
+
+test("two servers: their clients meet relay to relay", async () => {
+  const servers = [];
+  for (let i = 0; i < 2; i++) {
+    const [at, first] = [await freePort(), await freePortRange(20)];
+    const daemon = await startDaemon("turn-server", {
+      config: {
+        ...config, listen: [`udp:127.0.0.1:${at}`, `tcp:127.0.0.1:${at}`],
+        "relay-address": ["127.0.0.1"], "relay-ports": `${first}-${first + 19}`, hairpin: false,
+      },
+    });
+    servers.push({ daemon, at });
+  }
+  const left = await alice({ port: servers[0].at });
+  const right = await alice({ port: servers[1].at, transport: "tcp" });
+  try {
+    const [a, b] = [(await left.allocate()).relayed, (await right.allocate()).relayed];
+    const heard = [];
+    left.onData = (data) => heard.push(`left ${data}`);
+    right.onData = (data) => heard.push(`right ${data}`);
+    assert.equal((await left.bind(0x4001, b.ip, b.port)).code, 0);
+    assert.equal((await right.permit(a.ip)).code, 0);
+    left.channelData(0x4001, Buffer.from("hello"));
+    await waitFor(() => heard.includes("right hello"));
+    right.sendTo(a.ip, a.port, Buffer.from("world"));
+    await waitFor(() => heard.includes("left world"));
+  } finally {
+    left.close();
+    right.close();
+    for (const { daemon } of servers) await daemon.stop();
   }
 });
 

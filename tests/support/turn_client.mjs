@@ -13,7 +13,7 @@ export const METHOD = {
 export const ATTR = {
   username: 0x06, integrity: 0x08, error: 0x09, unknown: 0x0a, channel: 0x0c, lifetime: 0x0d,
   peer: 0x12, data: 0x13, realm: 0x14, nonce: 0x15, relayed: 0x16, family: 0x17,
-  transport: 0x19, mapped: 0x20, software: 0x8022,
+  transport: 0x19, icmp: 0x8004, mapped: 0x20, software: 0x8022,
 };
 const COOKIE = Buffer.from("2112a442", "hex");
 
@@ -96,6 +96,7 @@ export class TurnClient {
     client.nonce = null;
     client.waiting = new Map();
     client.onData = () => {};
+    client.onIcmp = () => {};
     client.closed = false;
     client.rest = Buffer.alloc(0);
     if (transport === "udp") await client.#openUdp();
@@ -143,6 +144,11 @@ export class TurnClient {
       return;
     }
     const msg = parse(packet);
+    if (msg.type === 0x0017 && msg.attrs.has(ATTR.icmp)) {
+      const value = msg.attrs.get(ATTR.icmp).readUInt16BE(2);
+      this.onIcmp({ type: value >> 9, code: value & 0x1ff }, readXorAddress(msg.attrs.get(ATTR.peer), msg.tid));
+      return;
+    }
     if (msg.type === 0x0017) {
       this.onData(msg.attrs.get(ATTR.data), readXorAddress(msg.attrs.get(ATTR.peer), msg.tid));
       return;

@@ -309,6 +309,15 @@ void turn_core_on_client_gone(struct turn_core *core,
         turn_alloc_end(core, alloc, TURN_END_DISCONNECTED);
 }
 
+void turn_core_on_report(struct turn_core *core, struct pool_id to,
+                         const struct turn_report *report, uint64_t now)
+{
+    struct turn_alloc *alloc = pool_find(core->allocs, to);
+
+    if (alloc && alloc->expires > now)
+        turn_relay_report(core, alloc, report, now);
+}
+
 bool turn_core_has_client(struct turn_core *core,
                           const struct turn_client *client, uint64_t now)
 {

@@ -73,6 +73,14 @@ struct turn_datagram {
     uint8_t tos;
 };
 
+/* An ICMP error about a packet that was sent to a peer. */
+struct turn_report {
+    struct addr peer;
+    uint8_t type;
+    uint8_t code;
+    uint32_t info; /* the MTU when it says "too big", else 0 */
+};
+
 /* What the core needs from the world. None of these may call back into the
  * core. Bytes handed out are valid until the event that caused them returns;
  * those that lie inside the packet of the event need not be copied before. */
@@ -135,6 +143,10 @@ bool turn_core_has_client(struct turn_core *core,
 /* One packet that arrived on a relay socket of the allocation. */
 void turn_core_on_peer(struct turn_core *core, struct pool_id to,
                        struct turn_datagram *datagram, uint64_t now);
+
+/* The network could not deliver what was sent to a peer of `to`. */
+void turn_core_on_report(struct turn_core *core, struct pool_id to,
+                         const struct turn_report *report, uint64_t now);
 
 void turn_core_on_timer(struct turn_core *core, uint64_t now);
 

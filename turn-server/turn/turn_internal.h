@@ -208,4 +208,7 @@ void turn_relay_send(struct turn_core *core, const struct turn_client *client,
 void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
                      struct turn_datagram *datagram, uint64_t now);
 
+void turn_relay_report(struct turn_core *core, struct turn_alloc *alloc,
+                       const struct turn_report *report, uint64_t now);
+
 #endif /* TURN_INTERNAL_H */

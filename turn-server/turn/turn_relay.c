@@ -165,3 +165,41 @@ void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
     packet.bytes = wrap(core, alloc, datagram, now);
     core->env.to_client(core->env.arg, &alloc->client, &packet);
 }
+
+/* RFC 8656 11.5: destination unreachable and time exceeded for IPv4; those and
+ * packet too big for IPv6. */
+static bool is_told(const struct turn_report *report)
+{
+    if (report->peer.family == ADDR_V4)
+        return report->type == 3 || report->type == 11;
+    return report->type >= 1 && report->type <= 3;
+}
+
+void turn_relay_report(struct turn_core *core, struct turn_alloc *alloc,
+                       const struct turn_report *report, uint64_t now)
+{
+    uint8_t out[STUN_DATA_HEADER_MAX + 12];
+    uint8_t tid[STUN_TID_SIZE];
+    uint8_t value[8] = {0};
+    struct addr peer = report->peer;
+    struct turn_packet packet = {.tos = 0};
+    struct stun_writer w;
+    int size;
+
+    turn_policy_to_advertised(core->rules->policy, &peer);
+    if (!is_told(report) || !may_exchange(core, alloc, &peer, now))
+        return;
+    /* type in 7 bits, code in 9 (RFC 8656 18.13) */
+    wire_store_u16(value + 2, (uint16_t)(report->type << 9 | report->code));
+    wire_store_u32(value + 4, report->info);
+    core->env.random(core->env.arg, tid, sizeof(tid));
+    stun_write_start(&w, out, sizeof(out), STUN_INDICATION, STUN_DATA, tid);
+    stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, &peer);
+    stun_write(&w, STUN_ICMP, span_of(value, sizeof(value)));
+    size = stun_write_finish(&w);
+    if (size < 0)
+        return; /* cannot happen: it is of one size */
+    stats_inc(&core->stats->icmp_told);
+    packet.bytes = span_of(out, (size_t)size);
+    core->env.to_client(core->env.arg, &alloc->client, &packet);
+}

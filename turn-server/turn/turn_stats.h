@@ -30,6 +30,8 @@
       "bytes relayed, without headers")                                        \
     X(COUNTER, bytes_to_client, "relayed_bytes", "to=\"client\"",              \
       "bytes relayed, without headers")                                        \
+    X(COUNTER, icmp_told, "icmp_told", "",                                     \
+      "ICMP errors from the way to a peer told to the client")                 \
     X(COUNTER, bindings, "bindings", "", "Binding requests answered")          \
     X(COUNTER, requests, "requests", "", "TURN requests received")             \
     X(COUNTER, succeeded, "responses", "code=\"0\"", "TURN answers")           \

@@ -525,6 +525,49 @@ START_TEST(bounds_the_bandwidth_of_the_whole_server)
 }
 END_TEST
 
+static void report(const char *to, uint8_t type, uint8_t code, uint32_t info)
+{
+    struct turn_report r = {world_addr(to), type, code, info};
+
+    world_forget(&world);
+    for (size_t i = 0; i < WORLD_RELAYS_MAX; i++) {
+        if (world.relays[i].open)
+            turn_core_on_report(world.core, world.relays[i].alloc, &r,
+                                world.now);
+    }
+}
+
+START_TEST(tells_the_client_that_a_peer_cannot_be_reached)
+{
+    struct stun_msg msg;
+    struct addr about, want = world_addr(peer);
+
+    report(peer, 3, 3, 0);
+    ck_assert_uint_eq(world.n_client, 0); /* nobody is permitted yet */
+    ck_assert_int_eq(actor_bind(&alice, 0x4001, peer), 0);
+    report(peer, 3, 4, 1400);
+    ck_assert_uint_eq(world.n_client, 1);
+    ck_assert_int_eq(stun_msg_read(&msg, span_of(world.to_client[0].bytes,
+                                                 world.to_client[0].len)),
+                     0);
+    ck_assert_int_eq(msg.method, STUN_DATA);
+    ck_assert(!stun_msg_has(&msg, STUN_DATA_VALUE));
+    ck_assert_int_eq(
+        stun_attr_xor_addr(&msg, stun_msg_attr(&msg, STUN_XOR_PEER_ADDRESS),
+                           &about),
+        0);
+    ck_assert(addr_equal(&about, &want));
+    ck_assert_uint_eq(stun_msg_attr(&msg, STUN_ICMP).len, 8);
+    ck_assert_mem_eq(stun_msg_attr(&msg, STUN_ICMP).ptr,
+                     "\0\0\x06\x04\0\0\x05\x78", 8);
+    report(peer, 11, 0, 0);
+    ck_assert_uint_eq(world.n_client, 1);
+    report(peer, 5, 0, 0); /* a redirect is not the client's business */
+    ck_assert_uint_eq(world.n_client, 0);
+    ck_assert_uint_eq(world.stats.icmp_told, 2);
+}
+END_TEST
+
 START_TEST(tells_an_operator_what_there_is)
 {
     struct turn_alloc_info info;
@@ -588,6 +631,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, drops_what_exceeds_the_bandwidth_of_an_allocation);
     tcase_add_test(tc, shares_the_bandwidth_of_a_user_among_its_allocations);
     tcase_add_test(tc, bounds_the_bandwidth_of_the_whole_server);
+    tcase_add_test(tc, tells_the_client_that_a_peer_cannot_be_reached);
     tcase_add_test(tc, tells_an_operator_what_there_is);
     tcase_add_test(tc, survives_failed_memory_when_sets_grow);
     suite_add_tcase(s, tc);
