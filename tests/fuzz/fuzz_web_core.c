@@ -16,13 +16,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { IOS = 24, OUT = 128 * 1024 };
+enum { IOS = 24, OUT = 128 * 1024, ASKED = 256 };
 
 struct io {
     bool used, gone, half, tunnel;
     bool is_client;
     size_t queued;
     struct http_parser *parser; /* of what is written here */
+    struct http_parser *asks;   /* client: of what it says */
+    enum http_method asked[ASKED];
+    size_t n_asked, n_answered;
     struct web_session *session;
     struct web_link *link;
 };
@@ -41,11 +44,41 @@ static void require(bool condition)
         abort();
 }
 
-/* Every byte we write is read back by our own strict parser. An answer of a
- * HTTP/1.0 back end that ends with the connection cannot be judged. */
+/* What the client asks, in order: answers to HEAD have no content. */
+static void note_asked(struct io *io, struct span in)
+{
+    struct span body;
+
+    while (in.len > 0) {
+        switch (http_parser_next(io->asks, &in, &body)) {
+        case HTTP_EVENT_HEAD:
+            if (io->n_asked < ASKED)
+                io->asked[io->n_asked++] = http_parser_msg(io->asks)->method_id;
+            break;
+        case HTTP_EVENT_ERROR:
+        case HTTP_EVENT_MORE:
+            return;
+        default:
+            break;
+        }
+    }
+}
+
+/* The answer that comes next is to this. */
+static void expect_answer(struct io *io)
+{
+    http_parser_set_request(io->parser, io->n_answered < io->n_asked
+                                            ? io->asked[io->n_answered]
+                                            : HTTP_METHOD_GET);
+}
+
+/* Every byte we write is read back by our own strict parser. */
 static void check_output(struct io *io, struct span in)
 {
     struct span body;
+
+    if (io->is_client && http_parser_is_idle(io->parser))
+        expect_answer(io);
 
     while (!io->tunnel && in.len > 0) {
         switch (http_parser_next(io->parser, &in, &body)) {
@@ -55,6 +88,12 @@ static void check_output(struct io *io, struct span in)
             if (http_parser_msg(io->parser)->has_upgrade ||
                 http_parser_msg(io->parser)->status == 101)
                 io->tunnel = true;
+            break;
+        case HTTP_EVENT_END:
+            if (io->is_client && http_parser_msg(io->parser)->status >= 200) {
+                io->n_answered++;
+                expect_answer(io);
+            }
             break;
         case HTTP_EVENT_MORE:
             return;
@@ -74,8 +113,7 @@ static int env_write(void *arg, void *handle, const struct span *parts,
     if (io->half)
         return -EPIPE;
     for (size_t i = 0; i < n; i++) {
-        if (!io->is_client)
-            check_output(io, parts[i]);
+        check_output(io, parts[i]);
         if (blocked)
             io->queued += parts[i].len;
     }
@@ -150,6 +188,9 @@ static struct io *new_io(void)
 }
 
 static const struct web_entry entry = {0};
+/* As the site's, see below. */
+static const struct http_limits ask_limits = {
+    .start_line = 4096, .head = 4096, .headers = 40, .chunk_line = 256};
 
 static void step_accept(void)
 {
@@ -159,6 +200,9 @@ static void step_accept(void)
     if (!io)
         return;
     io->is_client = true;
+    require(http_parser_new(&io->parser, HTTP_KIND_RESPONSE,
+                            &http_limits_default) == 0);
+    require(http_parser_new(&io->asks, HTTP_KIND_REQUEST, &ask_limits) == 0);
     io->session = web_core_on_accept(core, io, &client, &entry, now);
     io->gone = io->session == NULL;
 }
@@ -188,10 +232,12 @@ static void step_data(struct io *io, struct span data)
     uint8_t *copy = mem_dup(data.ptr, data.len);
 
     if (!io->gone && !io->half && data.len > 0) {
-        if (io->is_client)
+        if (io->is_client) {
+            note_asked(io, span_of(copy, data.len));
             web_session_on_data(io->session, span_of(copy, data.len), now);
-        else
+        } else {
             web_link_on_data(io->link, span_of(copy, data.len), now);
+        }
     }
     mem_free(copy);
 }
@@ -324,6 +370,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < n_ios; i++) {
         require(ios[i].gone);
         http_parser_free(ios[i].parser);
+        http_parser_free(ios[i].asks);
     }
     require(n_dialling == 0 && site.refs == 1);
     require(stats.sessions == 0 && stats.links == 0 && stats.exchanges == 0 &&

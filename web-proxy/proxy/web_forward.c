@@ -74,26 +74,35 @@ static void run_flush(struct run *run, struct writer *w)
     run->from = run->to = NULL;
 }
 
+static void put_line(struct writer *w, const struct http_header *h)
+{
+    put_span(w, h->name);
+    PUT(w, ": ");
+    put_span(w, h->value);
+    PUT(w, "\r\n");
+}
+
+/* Was it received as we would write it? (A value in the head has at least
+ * the line's end behind it.) */
+static bool is_plain_line(const struct http_header *h)
+{
+    return h->value.len > 0 && h->value.ptr == h->name.ptr + h->name.len + 2 &&
+           h->value.ptr[-1] == ' ' && h->value.ptr[h->value.len] == '\r';
+}
+
 static void run_add(struct run *run, struct writer *w,
                     const struct http_header *h)
 {
-    const uint8_t *colon = h->name.ptr + h->name.len;
-    const uint8_t *end = h->value.ptr + h->value.len;
-
-    if (h->value.len == 0 || h->value.ptr != colon + 2 || colon[1] != ' ' ||
-        end[0] != '\r') {
+    if (!is_plain_line(h)) {
         run_flush(run, w);
-        put_span(w, h->name);
-        PUT(w, ": ");
-        put_span(w, h->value);
-        PUT(w, "\r\n");
+        put_line(w, h);
         return;
     }
     if (run->to != h->name.ptr) {
         run_flush(run, w);
         run->from = h->name.ptr;
     }
-    run->to = end + 2;
+    run->to = h->value.ptr + h->value.len + 2;
 }
 
 static uint8_t fold(uint8_t c)

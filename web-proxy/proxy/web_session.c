@@ -226,6 +226,8 @@ void session_next(struct web_session *s)
         return;
     }
     s->state = WEB_SESSION_HEAD;
+    s->head_only = false; /* that was the last request */
+    s->minor = 1;
     s->began = buf_len(&s->in) > 0;
     session_set_due(s, s->core->now +
                            (s->began ? limits->head_ms : limits->keepalive_ms));

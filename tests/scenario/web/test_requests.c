@@ -236,6 +236,21 @@ START_TEST(the_answer_to_head_has_no_content)
 }
 END_TEST
 
+START_TEST(what_follows_head_is_answered_in_full)
+{
+    struct fake_io *client, *server;
+
+    fake_start();
+    client = fake_client();
+    fake_send(client, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = fake_dialled();
+    fake_send(server, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
+    fake_take(client);
+    fake_send(client, "GARBAGE\r\n\r\n");
+    ck_assert_has(fake_take(client), "</html>");
+}
+END_TEST
+
 START_TEST(answers_without_content_have_none)
 {
     struct fake_io *client, *server;
@@ -464,6 +479,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, an_ambiguous_path_is_400);
     tcase_add_test(tcase, a_head_over_the_limit_is_431);
     tcase_add_test(tcase, the_answer_to_head_has_no_content);
+    tcase_add_test(tcase, what_follows_head_is_answered_in_full);
     tcase_add_test(tcase, answers_without_content_have_none);
     tcase_add_test(tcase, http_1_0_clients_get_what_they_understand);
     tcase_add_test(tcase, http_1_0_keep_alive_is_said);

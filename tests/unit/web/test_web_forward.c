@@ -57,6 +57,16 @@ START_TEST(end_to_end_fields_stay_in_order)
 }
 END_TEST
 
+START_TEST(lines_are_written_in_one_form)
+{
+    ck_assert(has(forward("GET / HTTP/1.1\r\nHost:h\r\nA:1\r\nB: \t2 \t\r\n"
+                          "C:\r\nD: \r\nE: 5\r\nF:  6\r\nG: 7\r\nH: 8\r\n"
+                          "\r\n"),
+                  " HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nC: \r\nD: \r\n"
+                  "E: 5\r\nF: 6\r\nG: 7\r\nH: 8\r\nX-Forwarded-For: "));
+}
+END_TEST
+
 static const char *const dropped[] = {
     "Connection: close",
     "Connection: keep-alive",
@@ -284,6 +294,7 @@ Suite *unit_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, end_to_end_fields_stay_in_order);
+    tcase_add_test(tcase, lines_are_written_in_one_form);
     tcase_add_loop_test(tcase,
                         a_field_that_is_not_the_clients_to_say_is_dropped, 0,
                         ARRAY_SIZE(dropped));
