@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_name.h - whom a certificate is for (RFC 9525), for net/tls_*.c alone.
+/* tls_name.h - whom a certificate is for (RFC 9525), for net/tls_*.c and
+ * edgectl, which explains certificates by the same rules.
  *
  * Names are compared without case. "*.example.org" stands for exactly one
  * label in front. Only subject alternative names count; certificates without
