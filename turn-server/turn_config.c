@@ -259,6 +259,12 @@ static const struct option_def options[] = {
      .fallback = "0",
      .flags = OPT_RELOAD,
      .help = "TCP and TLS connections of one client address; 0: no limit"},
+    {.name = "proxy-from",
+     .type = OPT_CIDR,
+     .offset = FIELD(proxy_from),
+     .flags = OPT_LIST,
+     .help = "front ends whose TCP and TLS connections begin with a PROXY "
+             "protocol header that names the client"},
     {.name = "idle-timeout",
      .type = OPT_DURATION,
      .offset = FIELD(idle_timeout),
@@ -306,7 +312,8 @@ static const struct option_def options[] = {
      .offset = FIELD(log_allocations),
      .fallback = "true",
      .flags = OPT_RELOAD,
-     .help = "a log line when an allocation opens and one when it ends"},
+     .help = "a log line when an allocation opens, when it ends, and (at most "
+             "10 a second) when something is refused"},
 };
 
 static void check_relays(struct config_build *build,

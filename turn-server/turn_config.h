@@ -63,6 +63,7 @@ struct turn_config {
     uint32_t challenge_rate;
     uint32_t max_connections;
     uint32_t source_connections;
+    struct cidr_list proxy_from;
     uint64_t idle_timeout;
     uint64_t stream_buffer; /* bytes */
     uint64_t max_packet;

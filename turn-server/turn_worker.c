@@ -257,13 +257,16 @@ static int open_udp(struct turn_worker *w, struct turn_door *door,
 }
 
 static int open_tcp(struct turn_worker *w, struct turn_door *door,
-                    const struct turn_listen_group *l, struct tls_ctx *tls)
+                    const struct turn_config *c, struct tls_ctx *tls)
 {
+    const struct turn_listen_group *l = door->group;
     struct listener_options o = {
         .group = l->group,
         .mode = LISTENER_PLAIN,
         .tls = tls,
         .limit = turn_server_limit(w->server),
+        .proxy_from = c->proxy_from.items,
+        .n_proxy_from = c->proxy_from.n,
         .stream = {.max_queued = w->stream_buffer, .keepalive_s = 60},
         .on_accept = turn_conn_accept,
         .arg = door,
@@ -295,7 +298,7 @@ static int open_doors(struct turn_worker *w, const struct turn_config *c,
         if (listeners[i].kind == TURN_LISTEN_UDP)
             err = open_udp(w, door, &listeners[i], (int)c->socket_buffer);
         else
-            err = open_tcp(w, door, &listeners[i], tls);
+            err = open_tcp(w, door, c, tls);
     }
     return err;
 }
