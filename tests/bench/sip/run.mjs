@@ -211,7 +211,7 @@ async function startProxy(which, server) {
     ? [binary("sip-proxy"), "--workers", "1", "--listen", `ws:127.0.0.1:${ws}`, "--listen", `udp:127.0.0.1:${udp}`,
       "--listen", `udp:127.0.0.1:${out},zone=external`, "--media-server", `default=udp:127.0.0.1:${server}`,
       "--probe-interval", "0", "--ping-interval", "3600s", "--idle-timeout", "7200s"]
-    : ["kamailio", "-f", path.join(dir, "edge.cfg"), "-DD", "-E", "-m", "512", "-M", "32", "-Y", dir, "-w", dir];
+    : ["kamailio", "-f", path.join(dir, "edge.cfg"), "-DD", "-E", "-m", "1024", "-M", "32", "-Y", dir, "-w", dir];
   if (which === "kamailio")
     fs.writeFileSync(path.join(dir, "edge.cfg"), fs.readFileSync(path.join(here, "kamailio-edge.cfg"), "utf8")
       .replaceAll("@WS@", ws).replaceAll("@UDP@", udp).replaceAll("@SERVER@", server));
@@ -265,9 +265,15 @@ async function overUdp(proxy, total, file) {
   const local = await freePort();
   return measure(proxy, total, () => new Promise((done, fail) => {
     const sipp = spawn("sipp", [`127.0.0.1:${proxy.out}`, "-sf", path.join(here, file), "-i", "127.0.0.1",
-      "-p", String(local), "-nostdin", "-m", String(total), "-r", "500", "-l", "400", "-timeout", "120s"],
+      "-p", String(local), "-nostdin", "-m", String(total), "-r", "500", "-l", "400"],
     { cwd: scratch(), stdio: "ignore" });
-    sipp.on("close", (code) => (code === 0 ? done() : fail(new Error(`sipp ${file}: exit code ${code}`))));
+    // A call that hangs would make sipp wait for ever.
+    const late = setTimeout(() => sipp.kill("SIGKILL"), total / 500 * 1000 + 30000);
+    sipp.on("close", (code) => {
+      clearTimeout(late);
+      if (code === 0) done();
+      else fail(new Error(`sipp ${file}: exit code ${code}`));
+    });
   }));
 }
 
@@ -295,7 +301,14 @@ async function main() {
   const thread = new Worker(new URL(import.meta.url));
   const server = await new Promise((done) => thread.once("message", done));
   const found = {};
-  const note = (test, which, result) => {
+  const note = async (test, which, measuring) => {
+    let result;
+    try {
+      result = await measuring;
+    } catch (error) { // said, and left out of the table
+      console.error(`${test.padEnd(26)} ${which.padEnd(10)} failed: ${error.message}`);
+      return;
+    }
     const list = ((found[test] ??= {})[which] ??= []);
     list.push(result);
     console.error(`${test.padEnd(26)} ${which.padEnd(10)} ` +
@@ -305,12 +318,12 @@ async function main() {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const which of proxies) {
       const proxy = await startProxy(which, server);
-      note("idle WebSocket", which, await idle(proxy, n.sockets));
-      note("REGISTER WS>UDP", which, await overWebSocket(proxy, n.registers, register));
-      note("call WS>UDP", which, await overWebSocket(proxy, n.calls, call));
+      await note("idle WebSocket", which, idle(proxy, n.sockets));
+      await note("REGISTER WS>UDP", which, overWebSocket(proxy, n.registers, register));
+      await note("call WS>UDP", which, overWebSocket(proxy, n.calls, call));
       if (!missing("sipp")) {
-        note("REGISTER UDP>UDP", which, await overUdp(proxy, n.registers, "register.xml"));
-        note("call UDP>UDP", which, await overUdp(proxy, n.calls, "uac.xml"));
+        await note("REGISTER UDP>UDP", which, overUdp(proxy, n.registers, "register.xml"));
+        await note("call UDP>UDP", which, overUdp(proxy, n.calls, "uac.xml"));
       }
       await proxy.stop();
     }
@@ -321,8 +334,8 @@ async function main() {
   console.log(`\n${os.cpus()[0].model}, ${os.cpus().length} CPUs, proxy on CPU ${pin}; least of ${values.rounds} rounds`);
   console.log(`${"".padEnd(26)}${"sip-proxy".padStart(14)}${"kamailio".padStart(14)}${"ratio".padStart(9)}`);
   for (const [test, by] of Object.entries(found)) {
-    const unit = by["sip-proxy"][0].bytes ? " bytes" : " us";
-    const ours = best(by["sip-proxy"]), theirs = by.kamailio ? best(by.kamailio) : NaN;
+    const unit = Object.values(by)[0][0].bytes ? " bytes" : " us";
+    const ours = by["sip-proxy"] ? best(by["sip-proxy"]) : NaN, theirs = by.kamailio ? best(by.kamailio) : NaN;
     console.log(`${test.padEnd(26)}${(ours.toFixed(1) + unit).padStart(14)}` +
       `${(by.kamailio ? theirs.toFixed(1) + unit : "-").padStart(14)}${(by.kamailio ? (ours / theirs).toFixed(2) : "-").padStart(9)}`);
   }
