@@ -16,13 +16,6 @@ enum {
     USER_TEXT_SIZE = 80,
 };
 
-static const char *const transport_names[TURN_TRANSPORT_COUNT] = {
-    [TURN_UDP] = "udp",
-    [TURN_TCP] = "tcp",
-    [TURN_TLS] = "tls",
-    [TURN_DTLS] = "dtls",
-};
-
 static uint64_t *gauge_of(struct turn_core *core, uint8_t transport)
 {
     switch (transport) {
@@ -239,7 +232,8 @@ void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc)
         return;
     log_info("allocation opened id=%" PRIx64 " client=%s:%s relay=%s"
              " user=\"%s\"",
-             pool_id_u64(alloc->id), transport_names[alloc->client.transport],
+             pool_id_u64(alloc->id),
+             turn_transport_name(alloc->client.transport),
              addr_str(&alloc->client.remote, client), relay_str(alloc, relay),
              text_printable(turn_quota_user(&alloc->hold), user, sizeof(user)));
 }
@@ -253,7 +247,8 @@ static void say_ended(struct turn_core *core, const struct turn_alloc *alloc,
         return;
     log_info("allocation ended id=%" PRIx64 " client=%s:%s reason=%s"
              " to_peer=%" PRIu64 "/%" PRIu64 " to_client=%" PRIu64 "/%" PRIu64,
-             pool_id_u64(alloc->id), transport_names[alloc->client.transport],
+             pool_id_u64(alloc->id),
+             turn_transport_name(alloc->client.transport),
              addr_str(&alloc->client.remote, client), why,
              alloc->packets[TURN_TO_PEER], alloc->bytes[TURN_TO_PEER],
              alloc->packets[TURN_TO_CLIENT], alloc->bytes[TURN_TO_CLIENT]);

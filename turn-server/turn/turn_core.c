@@ -34,6 +34,8 @@ int turn_core_new(struct turn_core **ret_core,
     memcpy(core->seed, seed, sizeof(core->seed));
     map_init(&core->by_client, options->max_allocations, seed);
     timers_init(&core->timers);
+    ratelim_init(&core->refusals, TURN_REFUSALS_PER_S * 1000ULL,
+                 TURN_REFUSALS_PER_S, 0);
     core->rules = turn_rules_ref(options->rules);
     *ret_core = core;
     return 0;
@@ -245,6 +247,7 @@ static void on_turn_request(struct turn_core *core, struct turn_request *rq)
         return;
     }
     stats_inc(reply_counter(core->stats, reply.code));
+    turn_log_refusal(core, rq, reply.code);
     reply_send(core, rq, &reply);
     mem_wipe(&rq->who.key, sizeof(rq->who.key));
 }

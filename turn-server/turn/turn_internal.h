@@ -15,7 +15,10 @@
 
 enum { TURN_V4, TURN_V6, TURN_FAMILIES };
 enum { TURN_TO_PEER, TURN_TO_CLIENT, TURN_DIRECTIONS };
-enum { TURN_SOURCE_BUCKETS = 4096 };
+enum {
+    TURN_SOURCE_BUCKETS = 4096,
+    TURN_REFUSALS_PER_S = 10, /* log lines; the counters have them all */
+};
 
 struct turn_core {
     struct turn_env env;
@@ -28,7 +31,8 @@ struct turn_core {
     bool draining;
     struct turn_listener listeners[TURN_LISTENERS_MAX];
     size_t n_listeners;
-    uint64_t seed[2]; /* of name hashes and source buckets */
+    struct ratelim refusals; /* log lines */
+    uint64_t seed[2];        /* of name hashes and source buckets */
     /* Challenges per source: a bucket may stand for several sources, so the
      * table cannot grow, whatever addresses are forged. */
     struct ratelim sources[TURN_SOURCE_BUCKETS];
@@ -197,6 +201,14 @@ void turn_on_binding(struct turn_core *core, struct turn_request *rq);
  * STUN_UNKNOWN_ATTRIBUTE when there is any, else STUN_OK. */
 enum stun_code turn_check_attributes(struct stun_msg *msg,
                                      const enum stun_attr *refused, size_t n);
+
+/* --- turn_log.c --- */
+
+const char *turn_transport_name(uint8_t transport);
+
+/* A line about a refused request, but not about each of a flood. */
+void turn_log_refusal(struct turn_core *core, const struct turn_request *rq,
+                      enum stun_code code);
 
 /* --- turn_relay.c --- */
 

@@ -608,6 +608,7 @@ Suite *unit_suite(void)
     Suite *s = suite_create("turn allocations");
     TCase *tc = tcase_create("story");
 
+    tcase_set_timeout(tc, 100); /* the flood, on a busy machine */
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, gives_a_relayed_address_and_says_where_the_client_is);
     tcase_add_test(tc, ends_to_the_second_when_its_lifetime_is_over);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/crypto.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "support_turn.h"
 
@@ -335,6 +336,40 @@ START_TEST(counts_timed_users_by_the_name_behind_the_expiry)
 }
 END_TEST
 
+static char lines[20][300];
+static int n_lines;
+
+static void keep_line(enum log_level level, const char *line, void *arg)
+{
+    (void)level;
+    (void)arg;
+    if (n_lines < 20)
+        snprintf(lines[n_lines], sizeof(lines[0]), "%s", line);
+    n_lines++;
+}
+
+START_TEST(says_why_it_refused_and_says_it_not_too_often)
+{
+    options.rules.log_allocations = true;
+    log_set_sink(keep_line, NULL);
+    again();
+    n_lines = 0;
+    ck_assert_int_eq(actor_allocate(&alice), 0);
+    ck_assert_int_eq(n_lines, 1); /* opened; the challenge is no news */
+    ck_assert_int_eq(actor_permit(&alice, "10.0.0.1:5060"), STUN_FORBIDDEN);
+    ck_assert_int_eq(n_lines, 2);
+    ck_assert(strstr(lines[1], "method=permission code=403") != NULL);
+    ck_assert(strstr(lines[1], "client=udp:192.0.2.7:40000") != NULL);
+    ck_assert(strstr(lines[1], "user=\"alice\" peer=10.0.0.1:5060") != NULL);
+    for (int i = 0; i < 100; i++)
+        actor_permit(&alice, "10.0.0.1:5060");
+    ck_assert_int_eq(n_lines, 11);
+    for (int i = 0; i < n_lines; i++)
+        ck_assert(strstr(lines[i], "wonder") == NULL);
+    log_set_sink(NULL, NULL);
+}
+END_TEST
+
 START_TEST(answers_strangers_only_so_often)
 {
     struct actor other;
@@ -382,6 +417,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, loses_no_allocation_when_a_secret_is_withdrawn);
     tcase_add_test(tc, stops_serving_a_user_that_was_removed);
     tcase_add_test(tc, counts_timed_users_by_the_name_behind_the_expiry);
+    tcase_add_test(tc, says_why_it_refused_and_says_it_not_too_often);
     tcase_add_test(tc, answers_strangers_only_so_often);
     suite_add_tcase(s, tc);
     return s;
