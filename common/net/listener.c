@@ -241,7 +241,7 @@ static int read_header(struct stream *stream, struct proxy_header *ret_header)
 void listener_on_header(struct stream *stream)
 {
     struct listener *listener = stream->arg;
-    struct proxy_header header;
+    struct proxy_header header = {0};
     int err = read_header(stream, &header);
 
     if (err == -EAGAIN)
