@@ -49,8 +49,8 @@ extern _Thread_local bool tls_ticket_accepted;
 int tls_on_server_name(void *unused, mbedtls_ssl_context *ssl,
                        const unsigned char *name, size_t len);
 
-/* The same for DTLS, whose sessions keep no name; `ctx` is the context. */
-int tls_on_dtls_server_name(void *ctx, mbedtls_ssl_context *ssl,
+/* The same for DTLS, whose sessions keep no name; `arg` is the context. */
+int tls_on_dtls_server_name(void *arg, mbedtls_ssl_context *ssl,
                             const unsigned char *name, size_t len);
 
 /* Seconds since 1970. */
