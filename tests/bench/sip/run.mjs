@@ -29,20 +29,32 @@ function line(lines, name) {
 
 function answerAll() {
   const socket = dgram.createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
+  const unacknowledged = new Map();
   socket.on("message", (data, from) => {
     const text = data.toString("latin1");
     const method = text.slice(0, text.indexOf(" "));
-    if (method === "ACK" || method === "SIP/2.0") return;
+    if (method === "SIP/2.0") return;
     const lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
+    const callId = line(lines, "Call-ID:")[0];
+    if (method === "ACK") {
+      clearInterval(unacknowledged.get(callId));
+      unacknowledged.delete(callId);
+      return;
+    }
     const to = line(lines, "To:")[0];
     const base = [...line(lines, "Via:"), ...line(lines, "Record-Route:"), line(lines, "From:")[0],
-      to.includes(";tag=") ? to : `${to};tag=srv`, line(lines, "Call-ID:")[0], line(lines, "CSeq:")[0]];
+      to.includes(";tag=") ? to : `${to};tag=srv`, callId, line(lines, "CSeq:")[0]];
     const more = method === "REGISTER"
       ? [...line(lines, "Contact:"), ...line(lines, "Path:"), "Supported: path"]
       : [`Contact: <sip:127.0.0.1:${socket.address().port}>`];
     const send = (start) => socket.send(
       [start, ...base, ...more, "Content-Length: 0", "", ""].join("\r\n"), from.port, from.address);
-    if (method === "INVITE") send("SIP/2.0 180 Ringing");
+    if (method === "INVITE") {
+      send("SIP/2.0 180 Ringing");
+      // RFC 3261 13.3.1.4: again until it is acknowledged.
+      clearInterval(unacknowledged.get(callId));
+      unacknowledged.set(callId, setInterval(() => send("SIP/2.0 200 OK"), 1000));
+    }
     send("SIP/2.0 200 OK");
   });
   socket.bind(0, "127.0.0.1", () => parentPort.postMessage(socket.address().port));
