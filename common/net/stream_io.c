@@ -71,6 +71,9 @@ static bool drain_tls(struct stream *stream)
             stream_fail(stream, n);
             return false;
         }
+        /* Nothing to send, yet it wants to wait: for input, then. */
+        if (n == -EAGAIN && buf_len(out) == 0)
+            return false;
     }
     worker_buf_return(stream->worker, &stream->queue);
     return true;

@@ -17,6 +17,8 @@ enum {
      * alert adds. */
     OUTPUT_MAX = TLS_OUTPUT_HIGH + 64 * 1024,
     SUBJECT_SIZE = 256,
+    /* In one go; more is abuse. */
+    TICKETS_MAX = 16,
 };
 
 struct tls_session {
@@ -232,6 +234,8 @@ int tls_session_handshake(struct tls_session *session)
 
 int tls_session_read(struct tls_session *session, void *out, size_t size)
 {
+    int tickets = 0;
+
     while (!session->notified) {
         int code = mbedtls_ssl_read(&session->ssl, out, size);
 
@@ -241,9 +245,15 @@ int tls_session_read(struct tls_session *session, void *out, size_t size)
             break;
         if (code == 0) /* the transport ended */
             code = MBEDTLS_ERR_SSL_CONN_EOF;
-        /* Clients get tickets between data; we do not keep them. */
-        if (code != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-            return translate(session, code);
+        /* Clients get tickets between data; we do not keep them. mbedTLS
+         * stops at each, with input left, as if it wanted more. */
+        if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
+            (code == MBEDTLS_ERR_SSL_WANT_READ && session->in.len > 0)) {
+            if (tickets++ < TICKETS_MAX)
+                continue;
+            return ERR_TLS;
+        }
+        return translate(session, code);
     }
     session->notified = true; /* mbedTLS says it only once */
     return 0;

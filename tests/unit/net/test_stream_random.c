@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+enum { VOLUME = 40000000 }; /* bytes written in a life, at most */
 enum { ENDS = 40, STEPS = 1500, KINDS = 3, SEEDS = 4 };
 
 struct actor {
@@ -23,6 +24,7 @@ static struct listener *listener;
 static struct tls_ctx *server_ctx;
 static struct tls_ctx *client_ctx;
 static uint64_t state;
+static size_t written;
 static bool starving; /* allocations may fail */
 
 static unsigned chance(unsigned n)
@@ -44,9 +46,12 @@ static void write_some(struct actor *a)
     size_t len = 1 + chance(chance(4) ? 3000 : sizeof(bytes) - 1);
     int err;
 
+    if (written > VOLUME)
+        return;
     for (size_t i = 0; i < len; i++)
         bytes[i] = pattern(a->sent + i);
     err = stream_write(a->stream, span_of(bytes, len));
+    written += len;
     if (err == 0)
         a->sent += len;
     else
@@ -217,6 +222,7 @@ static void random_life(int kind, uint64_t seed)
         .stream = {.max_queued = 150000, .linger_ms = 50},
         .on_accept = on_accept};
 
+    written = 0;
     state = seed * 0x9e3779b97f4a7c15 + 1;
     ck_assert_int_eq(listener_open(&listener, net_worker(), &options), 0);
     if (kind == LISTENER_PLAIN || (kind == LISTENER_DETECT && seed % 2)) {

@@ -412,6 +412,36 @@ START_TEST(the_end_is_told_apart_from_a_cut)
 }
 END_TEST
 
+START_TEST(an_answer_right_behind_a_ticket_is_seen_at_once)
+{
+    struct tls_key_pair pair = {net_cert_file(NET_EDGE),
+                                net_key_file(NET_EDGE)};
+    struct tls_ctx_options options = {
+        .role = TLS_SERVER, .pairs = &pair, .n_pairs = 1};
+    char got[8];
+
+    ck_assert_int_eq(tls_tickets_new(&tickets, 3600), 0);
+    options.tickets = tickets;
+    server_ctx = ctx_of(&options);
+    client_ctx = net_client_ctx();
+    sessions(&edge);
+    ck_assert_int_eq(tls_session_handshake(client), -EAGAIN);
+    carry(client, server, 100000);
+    ck_assert_int_eq(tls_session_handshake(server), -EAGAIN);
+    carry(server, client, 100000);
+    ck_assert_int_eq(tls_session_handshake(client), 0);
+    carry(client, server, 100000);
+    /* The ticket and the answer leave together. */
+    ck_assert_int_eq(tls_session_handshake(server), 0);
+    ck_assert_uint_gt(buf_len(tls_session_output(server)), 0);
+    ck_assert_int_eq(tls_session_write(server, span_str("hello")), 5);
+    carry(server, client, 100000);
+    ck_assert_int_eq(tls_session_read(client, got, sizeof(got)), 5);
+    ck_assert_mem_eq(got, "hello", 5);
+    ck_assert_int_eq(tls_session_read(client, got, sizeof(got)), -EAGAIN);
+}
+END_TEST
+
 START_TEST(garbage_is_a_tls_failure)
 {
     static const uint8_t http[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -482,6 +512,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, versions_that_do_not_meet_do_not_talk);
     tcase_add_test(tc, data_that_does_not_fit_waits_and_arrives_whole);
     tcase_add_loop_test(tc, the_end_is_told_apart_from_a_cut, 0, 2);
+    tcase_add_test(tc, an_answer_right_behind_a_ticket_is_seen_at_once);
     tcase_add_test(tc, garbage_is_a_tls_failure);
     tcase_add_test(tc, flipped_bits_never_do_worse_than_fail);
     tcase_add_test(tc, every_failed_allocation_is_handled);
