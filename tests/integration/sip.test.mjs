@@ -458,6 +458,41 @@ describe("life", () => {
     asterisk.stop();
   });
 
+  test("drain: nothing new comes in, a call being set up is finished, then it stops", async () => {
+    const asterisk = await FakeAsterisk.start();
+    const proxy = await edge([`default=${asterisk.address}`]);
+    const client = await SipWs.open(proxy.url);
+    asterisk.answer = "ring";
+    client.send(request("INVITE", "sip:bob@default", { ...jssip("d1"), from: "<sip:d1@default>;tag=1",
+      to: "<sip:bob@default>" }));
+    await client.response(180);
+    assert.equal((await proxy.admin("/drain", { method: "POST" })).status, 202);
+    await waitFor(() => handshakeStatus(proxy.url).then(() => false, (e) => e.code === "ECONNREFUSED"));
+    assert.equal(proxy.ended(), null);
+    asterisk.reply(asterisk.invite, 486, "Busy Here");
+    const busy = await client.final("1 INVITE");
+    assert.equal(busy.status, 486);
+    client.send(`ACK sip:bob@default SIP/2.0\r\nVia: ${busy.one("via").replace(/;received=[^;]*/, "")}\r\n` +
+      `From: ${busy.one("from")}\r\nTo: ${busy.one("to")}\r\nCall-ID: ${busy.callId}\r\nCSeq: 1 ACK\r\n\r\n`);
+    assert.equal((await client.closed).code, 1001);
+    assert.equal((await proxy.closed).code, 0);
+    asterisk.stop();
+  });
+
+  test("who connects and says nothing is closed after the handshake's time", async () => {
+    const asterisk = await FakeAsterisk.start();
+    const proxy = await edge([`default=${asterisk.address}`], ["--handshake-timeout", "300ms"]);
+    const mute = net.connect(proxy.wsPort, "127.0.0.1");
+    const slow = net.connect(proxy.wsPort, "127.0.0.1");
+    slow.write("GET /wssip HTTP/1.1\r\n");
+    const began = Date.now();
+    await Promise.all([mute, slow].map((s) => new Promise((done) => s.on("close", done).resume())));
+    assert.ok(Date.now() - began >= 250 && Date.now() - began < 3000);
+    await waitFor(async () => /handshakes_total\{result="timeout"\} 2/.test(await proxy.metrics()));
+    await proxy.stop();
+    asterisk.stop();
+  });
+
   test("stop says goodbye; a taken port is an error with a text", async () => {
     const asterisk = await FakeAsterisk.start();
     const proxy = await edge([`default=${asterisk.address}`]);

@@ -279,6 +279,7 @@ async function overUdp(proxy, total, file) {
     const sipp = spawn("sipp", [`127.0.0.1:${proxy.out}`, "-sf", path.join(here, file), "-i", "127.0.0.1",
       "-p", String(local), "-nostdin", "-m", String(total), "-r", "500", "-l", "400"],
     { cwd: scratch(), stdio: "ignore" });
+    process.on("exit", () => sipp.kill("SIGKILL"));
     // A call that hangs would make sipp wait for ever.
     const late = setTimeout(() => sipp.kill("SIGKILL"), total / 500 * 1000 + 30000);
     sipp.on("close", (code) => {
