@@ -18,7 +18,7 @@ enum {
     OUTPUT_MAX = TLS_OUTPUT_HIGH + 64 * 1024,
     SUBJECT_SIZE = 256,
     /* In one go; more is abuse. */
-    TICKETS_MAX = 16,
+    ALERTS_MAX = 16,
 };
 
 struct tls_session {
@@ -234,7 +234,7 @@ int tls_session_handshake(struct tls_session *session)
 
 int tls_session_read(struct tls_session *session, void *out, size_t size)
 {
-    int tickets = 0;
+    int alerts = 0;
 
     while (!session->notified) {
         int code = mbedtls_ssl_read(&session->ssl, out, size);
@@ -245,11 +245,10 @@ int tls_session_read(struct tls_session *session, void *out, size_t size)
             break;
         if (code == 0) /* the transport ended */
             code = MBEDTLS_ERR_SSL_CONN_EOF;
-        /* Clients get tickets between data; we do not keep them. mbedTLS
-         * stops at each, with input left, as if it wanted more. */
-        if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
-            (code == MBEDTLS_ERR_SSL_WANT_READ && session->in.len > 0)) {
-            if (tickets++ < TICKETS_MAX)
+        /* mbedTLS stops behind a harmless alert, with input left, as if it
+         * wanted more. */
+        if (code == MBEDTLS_ERR_SSL_WANT_READ && session->in.len > 0) {
+            if (alerts++ < ALERTS_MAX)
                 continue;
             return ERR_TLS;
         }
