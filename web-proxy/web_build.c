@@ -10,11 +10,17 @@
 
 #include <errno.h>
 
+enum { QUEUE_MAX = 64 * 1024 };
+
+struct built_zone {
+    const char *name;
+    struct web_zone *zone;
+};
+
 struct built_site {
     struct web_site site;
     struct config *config;
-    struct web_zone **zones; /* in the order of the settings */
-    const char **zone_names;
+    struct built_zone *zones; /* in the order of the settings */
     size_t n_zones;
     struct span *origins;
 };
@@ -24,11 +30,10 @@ static void release(struct web_site *site)
     struct built_site *built = CONTAINER_OF(site, struct built_site, site);
 
     for (size_t i = 0; i < built->n_zones; i++)
-        web_zone_unref(built->zones[i]);
+        web_zone_unref(built->zones[i].zone);
     for (size_t i = 0; site->upstreams && i < site->n_upstreams; i++)
         tls_ctx_unref(site->upstreams[i].tls);
     mem_free(built->zones);
-    mem_free(built->zone_names);
     mem_free(built->origins);
     mem_free(site->routes);
     mem_free(site->upstreams);
@@ -47,11 +52,11 @@ static struct web_zone *old_zone(struct web_site *old, const char *name,
         return NULL;
     built = CONTAINER_OF(old, struct built_site, site);
     for (size_t i = 0; i < built->n_zones; i++) {
-        const struct web_zone_spec *is = web_zone_spec_of(built->zones[i]);
+        const struct web_zone_spec *is = web_zone_spec_of(built->zones[i].zone);
 
-        if (strcmp(built->zone_names[i], name) == 0 &&
+        if (strcmp(built->zones[i].name, name) == 0 &&
             is->rate_milli == spec->rate_milli && is->clients == spec->clients)
-            return web_zone_ref(built->zones[i]);
+            return web_zone_ref(built->zones[i].zone);
     }
     return NULL;
 }
@@ -62,8 +67,7 @@ static int build_zones(struct built_site *built, const struct web_config *c,
     uint8_t seed[16];
 
     built->zones = mem_zarray(c->zones.n + 1, sizeof(*built->zones));
-    built->zone_names = mem_zarray(c->zones.n + 1, sizeof(*built->zone_names));
-    if (!built->zones || !built->zone_names)
+    if (!built->zones)
         return -ENOMEM;
     for (size_t i = 0; i < c->zones.n; i++) {
         struct web_zone_spec spec = {.clients = c->zones.items[i].clients};
@@ -76,8 +80,8 @@ static int build_zones(struct built_site *built, const struct web_config *c,
         crypto_random(seed, sizeof(seed));
         if (!zone && web_zone_new(&zone, &spec, seed) < 0)
             return -ENOMEM;
-        built->zones[i] = zone;
-        built->zone_names[i] = c->zones.items[i].name;
+        built->zones[i].zone = zone;
+        built->zones[i].name = c->zones.items[i].name;
         built->n_zones = i + 1;
     }
     return 0;
@@ -87,8 +91,8 @@ static struct web_zone *find_zone(const struct built_site *built,
                                   const char *name)
 {
     for (size_t i = 0; name && i < built->n_zones; i++) {
-        if (strcmp(built->zone_names[i], name) == 0)
-            return built->zones[i];
+        if (strcmp(built->zones[i].name, name) == 0)
+            return built->zones[i].zone;
     }
     return NULL;
 }
@@ -224,7 +228,7 @@ static void set_limits(struct web_limits *l, const struct web_config *c)
     l->requests_max = c->requests_per_connection;
     l->sessions_max = c->connections;
     l->delayed_max = c->delayed;
-    l->queue_max = 64 * 1024;
+    l->queue_max = QUEUE_MAX;
 }
 
 int web_config_site(const struct config *config, struct web_site *old,

@@ -25,6 +25,12 @@ enum {
     DATE_SIZE = 32,
 };
 
+/* A door of the state, as this worker listens at it. */
+struct doorway {
+    struct listener *listener; /* NULL: closed */
+    const struct web_door *door;
+};
+
 struct web_server {
     struct web_state *state;
     struct worker *worker;
@@ -32,7 +38,8 @@ struct web_server {
     struct resolver *resolver;
     struct alarm alarm;
     struct list dials;
-    struct listener **listeners; /* one per door */
+    struct doorway *doorways;
+    size_t n_doorways;
     struct stream_options stream_options;
     char date[DATE_SIZE];
     uint64_t date_until; /* worker time at which the text is too old */
@@ -66,8 +73,10 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
 /* RFC 9110 5.6.7, in English whatever the locale. */
 static const char *env_date(void *arg)
 {
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed",
+                                   "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct web_server *server = arg;
     struct timespec ts;
     struct tm tm;
@@ -76,10 +85,10 @@ static const char *env_date(void *arg)
         return server->date;
     clock_gettime(CLOCK_REALTIME, &ts);
     gmtime_r(&ts.tv_sec, &tm);
-    (void)snprintf(
-        server->date, DATE_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-        days + tm.tm_wday * 3, tm.tm_mday, months + tm.tm_mon * 3,
-        (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    (void)snprintf(server->date, DATE_SIZE,
+                   "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
+                   tm.tm_mday, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
+                   tm.tm_hour, tm.tm_min, tm.tm_sec);
     server->date_until =
         now_of(server) + 1000 - (uint64_t)(ts.tv_nsec / 1000000);
     return server->date;
@@ -280,15 +289,12 @@ static void env_undial(void *arg, void *dial)
 
 /* ---- doors ---- */
 
-static const struct web_entry *entry_of(struct web_server *server,
-                                        struct listener *listener)
+static const struct web_entry *entry_of(const struct web_server *server,
+                                        const struct listener *listener)
 {
-    size_t n;
-    const struct web_door *doors = web_state_doors(server->state, &n);
-
-    for (size_t i = 0; i < n; i++) {
-        if (server->listeners[i] == listener)
-            return &doors[i].entry;
+    for (size_t i = 0; i < server->n_doorways; i++) {
+        if (server->doorways[i].listener == listener)
+            return &server->doorways[i].door->entry;
     }
     return NULL;
 }
@@ -331,31 +337,31 @@ static int open_listener(struct web_server *server, const struct web_door *door,
     return err;
 }
 
-static int open_listeners(struct web_server *server)
+static int open_doorways(struct web_server *server)
 {
     size_t n;
     const struct web_door *doors = web_state_doors(server->state, &n);
 
-    server->listeners = mem_zarray(n, sizeof(*server->listeners));
-    if (!server->listeners)
+    server->doorways = mem_zarray(n, sizeof(*server->doorways));
+    if (!server->doorways)
         return -ENOMEM;
+    server->n_doorways = n;
     for (size_t i = 0; i < n; i++) {
-        int err = open_listener(server, &doors[i], &server->listeners[i]);
+        struct doorway *way = &server->doorways[i];
+        int err = open_listener(server, &doors[i], &way->listener);
 
+        way->door = &doors[i];
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-static void close_listeners(struct web_server *server)
+static void close_doorways(struct web_server *server)
 {
-    size_t n;
-
-    (void)web_state_doors(server->state, &n);
-    for (size_t i = 0; server->listeners && i < n; i++) {
-        listener_close(server->listeners[i]);
-        server->listeners[i] = NULL;
+    for (size_t i = 0; i < server->n_doorways; i++) {
+        listener_close(server->doorways[i].listener);
+        server->doorways[i].listener = NULL;
     }
 }
 
@@ -397,7 +403,7 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
     if (err == 0)
         err = new_core(server, stats);
     if (err == 0)
-        err = open_listeners(server);
+        err = open_doorways(server);
     if (err < 0) {
         log_error("worker not started: %s", err_str(err));
         web_server_stop(server);
@@ -412,13 +418,13 @@ void web_server_reload(struct web_server *server)
 {
     struct web_site *site = web_state_site(server->state);
     struct tls_ctx *tls = web_state_tls(server->state);
-    size_t n;
-    const struct web_door *doors = web_state_doors(server->state, &n);
 
     web_core_set_site(server->core, site);
-    for (size_t i = 0; i < n; i++) {
-        if (doors[i].entry.secure && tls && server->listeners[i])
-            listener_set_tls(server->listeners[i], tls);
+    for (size_t i = 0; i < server->n_doorways; i++) {
+        const struct doorway *way = &server->doorways[i];
+
+        if (way->door->entry.secure && tls && way->listener)
+            listener_set_tls(way->listener, tls);
     }
     tls_ctx_unref(tls);
     web_site_unref(site);
@@ -426,14 +432,14 @@ void web_server_reload(struct web_server *server)
 
 void web_server_drain(struct web_server *server)
 {
-    close_listeners(server);
+    close_doorways(server);
     web_core_drain(server->core);
     arm(server);
 }
 
 void web_server_stop(struct web_server *server)
 {
-    close_listeners(server);
+    close_doorways(server);
     web_core_free(server->core);
     server->core = NULL;
     resolver_close(server->resolver);
@@ -443,6 +449,6 @@ void web_server_stop(struct web_server *server)
 
 void web_server_free(struct web_server *server)
 {
-    mem_free(server->listeners);
+    mem_free(server->doorways);
     mem_free(server);
 }

@@ -367,10 +367,9 @@ static void put_answer_framing(struct writer *w, const struct http_msg *msg,
 {
     if (how->body == WEB_BODY_CHUNKED)
         PUT(w, "Transfer-Encoding: chunked\r\n");
-    else if (how->body == WEB_BODY_LENGTH)
-        put_length(w, msg->length);
-    else if (how->body == WEB_BODY_NONE && msg->has_length &&
-             msg->status >= 200 && msg->status != 204)
+    else if (how->body == WEB_BODY_LENGTH ||
+             (how->body == WEB_BODY_NONE && msg->has_length &&
+              msg->status >= 200 && msg->status != 204))
         put_length(w, msg->length);
 }
 

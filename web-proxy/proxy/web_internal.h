@@ -240,7 +240,7 @@ void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err);
 
 /* ---- web_answer.c ---- */
 
-void answer_on_data(struct web_link *link, struct span data);
+void answer_on_data(struct web_link *link, struct span in);
 /* The back end sends no more. */
 void answer_on_end(struct web_link *link, int err);
 

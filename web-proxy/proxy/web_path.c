@@ -227,6 +227,7 @@ static int put_segment(struct writer *w, struct span raw)
     return w->err ? w->err : end_segment(w, start, raw);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through `w` */
 int web_path_normalise(struct span path, char *out, size_t size)
 {
     struct writer w = {out, size, 0, 0};
@@ -241,7 +242,7 @@ int web_path_normalise(struct span path, char *out, size_t size)
 
         while (end < path.len && path.ptr[end] != '/')
             end++;
-        if (w.len == 0 || out[w.len - 1] != '/')
+        if (w.len == 0 || w.out[w.len - 1] != '/')
             put(&w, '/');
         err = put_segment(&w, span_of(path.ptr + at, end - at));
         if (err < 0)
