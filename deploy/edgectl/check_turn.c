@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl_checks.h"
+
+#include "base/crypto.h"
+#include "base/err.h"
+#include "ctl_link.h"
+#include "stun/stun_msg.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { TRIES = 4, FIRST_WAIT_MS = 500, LIFETIME = 600 };
+
+/* A whole answer from a stream, or one datagram. */
+static int receive(struct ctl_link *link, bool stream, uint8_t *out,
+                   unsigned wait_ms)
+{
+    size_t len = 0;
+
+    for (;;) {
+        int n = ctl_link_receive(link, out + len, CTL_STUN_MAX - len, wait_ms);
+
+        if (n <= 0)
+            return n < 0 ? n : ERR_CLOSED;
+        len += (size_t)n;
+        if (!stream)
+            return (int)len;
+        n = stun_frame_size(span_of(out, len));
+        if (n < 0 || n > CTL_STUN_MAX)
+            return ERR_PARSE;
+        if (n > 0 && len >= (size_t)n)
+            return n;
+    }
+}
+
+/* Ask until there is an answer; over UDP again and again (RFC 8489 6.2.1). */
+static int exchange(struct ctl_link *link, const struct ctl_uri *uri,
+                    struct span request, struct ctl_stun_answer *answer)
+{
+    unsigned wait = uri->tcp ? CTL_LINK_TIMEOUT_MS : FIRST_WAIT_MS;
+    uint8_t in[CTL_STUN_MAX];
+    int err = -ETIMEDOUT;
+
+    for (unsigned i = 0; i < (uri->tcp ? 1 : TRIES); i++, wait *= 2) {
+        err = ctl_link_send(link, request);
+        if (err < 0)
+            return err;
+        err = receive(link, uri->tcp, in, wait);
+        if (err == -ETIMEDOUT)
+            continue;
+        if (err < 0)
+            return err;
+        err = ctl_stun_read(span_of(in, (size_t)err), request.ptr + 8, answer);
+        if (err != ERR_STATE)
+            return err;
+    }
+    return err;
+}
+
+static int allocate(struct ctl_link *link, const struct ctl_uri *uri,
+                    const struct ctl_stun_user *user, uint32_t lifetime,
+                    struct ctl_stun_answer *answer)
+{
+    uint8_t tid[STUN_TID_SIZE], out[CTL_STUN_MAX];
+    int n;
+
+    crypto_random(tid, sizeof(tid));
+    n = ctl_stun_allocate(tid, user, lifetime, out);
+    return n < 0 ? n : exchange(link, uri, span_of(out, (size_t)n), answer);
+}
+
+static bool check_binding(struct ctl_check_env *env, const struct ctl_uri *uri,
+                          struct ctl_link *link)
+{
+    uint8_t tid[STUN_TID_SIZE], out[CTL_STUN_MAX];
+    struct ctl_stun_answer answer;
+    char text[ADDR_TEXT_SIZE];
+    int err;
+
+    crypto_random(tid, sizeof(tid));
+    err = ctl_stun_binding(tid, out);
+    if (err > 0)
+        err = exchange(link, uri, span_of(out, (size_t)err), &answer);
+    if (err < 0) {
+        ctl_checks_add(env->checks, uri->text, "TURN-STUN", CTL_CHECK_ERROR,
+                       "no answer to STUN (%s): is it running, and does the "
+                       "firewall let %s %u through?",
+                       err_str(err), uri->tcp ? "TCP" : "UDP", uri->port);
+        return false;
+    }
+    ctl_checks_add(env->checks, uri->text, "TURN-STUN", CTL_CHECK_OK,
+                   "answers STUN; it sees us at %s",
+                   addr_str(&answer.mapped, text));
+    return true;
+}
+
+/* An address only the inside can reach, given to clients outside. */
+static void check_relayed(struct ctl_check_env *env, const struct ctl_uri *uri,
+                          const struct ctl_link *link,
+                          const struct addr *relayed)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    (void)addr_str(relayed, text);
+    if (addr_is_any(relayed) ||
+        (addr_is_private(relayed) && !addr_is_private(ctl_link_peer(link)) &&
+         !addr_is_loopback(ctl_link_peer(link))))
+        ctl_checks_add(env->checks, uri->text, "TURN-RELAY-ADDRESS",
+                       CTL_CHECK_ERROR,
+                       "relays at %s, which nobody outside reaches: set "
+                       "relay-address to ADDRESS=ADVERTISED",
+                       text);
+    else
+        ctl_checks_add(env->checks, uri->text, "TURN-ALLOCATE", CTL_CHECK_OK,
+                       "gives a relay at %s", text);
+}
+
+static void check_refusal(struct ctl_check_env *env, const struct ctl_uri *uri,
+                          int code)
+{
+    if (code == 401)
+        ctl_checks_add(env->checks, uri->text, "TURN-CREDENTIAL",
+                       CTL_CHECK_ERROR,
+                       "refuses the credential: compare secret, realm, and "
+                       "the clocks of both hosts");
+    else
+        ctl_checks_add(env->checks, uri->text, "TURN-ALLOCATE", CTL_CHECK_ERROR,
+                       "gives no relay, code %d: %s", code,
+                       code == 486   ? "a quota of this user or address"
+                       : code == 508 ? "no capacity, or no relay address"
+                                     : "see the log of turn-server");
+}
+
+static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
+                       struct ctl_link *link)
+{
+    const struct ctl_stun_user nobody = {0};
+    struct ctl_stun_user user = env->user;
+    struct ctl_stun_answer first, answer;
+    int err = allocate(link, uri, &nobody, LIFETIME, &first);
+
+    if (err == 0 && first.code == 0) {
+        ctl_checks_add(env->checks, uri->text, "TURN-OPEN", CTL_CHECK_ERROR,
+                       "gives a relay to everybody: require credentials");
+        return;
+    }
+    if (err == 0 && first.code == 401)
+        ctl_checks_add(env->checks, uri->text, "TURN-OPEN", CTL_CHECK_OK,
+                       "asks for credentials");
+    if (err == 0 && (!user.name.len || first.code != 401)) {
+        if (first.code != 401)
+            check_refusal(env, uri, first.code);
+        return;
+    }
+    user.realm = span_str(first.realm);
+    user.nonce = span_str(first.nonce);
+    if (err == 0)
+        err = allocate(link, uri, &user, LIFETIME, &answer);
+    if (err < 0)
+        ctl_checks_add(env->checks, uri->text, "TURN-ALLOCATE", CTL_CHECK_ERROR,
+                       "no answer to Allocate: %s", err_str(err));
+    else if (answer.code != 0)
+        check_refusal(env, uri, answer.code);
+    else
+        check_relayed(env, uri, link, &answer.relayed);
+    if (err == 0 && answer.code == 0) /* give it back; it ends anyhow */
+        (void)allocate(link, uri, &user, 0, &answer);
+}
+
+void check_turn(struct ctl_check_env *env, const struct ctl_uri *uri)
+{
+    char error[CTL_LINK_ERROR];
+    struct ctl_link *link;
+    int err = ctl_link_open(&link, uri, env->address, true, error);
+
+    if (err < 0) {
+        ctl_checks_add(env->checks, uri->text,
+                       err == ERR_TLS ? "TURN-TLS" : "TURN-CONNECT",
+                       CTL_CHECK_ERROR, "%s: %s",
+                       err == ERR_TLS ? "no TLS" : "no connection", error);
+        return;
+    }
+    if (uri->tls) {
+        ctl_checks_add(env->checks, uri->text, "TURN-TLS", CTL_CHECK_OK,
+                       "speaks %s", ctl_link_version(link));
+        check_certificate(env, uri, link);
+    }
+    if (check_binding(env, uri, link) && strcmp(uri->scheme, "stun") != 0)
+        check_user(env, uri, link);
+    ctl_link_close(link);
+    if (uri->tls)
+        check_old_tls(env, uri);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl_stun.h - the client's half of STUN and TURN, as far as a check needs it
+ * (RFC 8489, RFC 8656): Binding, Allocate, Refresh. Bytes only.
+ */
+#ifndef CTL_STUN_H
+#define CTL_STUN_H
+
+#include "base/addr.h"
+
+enum { CTL_STUN_MAX = 1500, CTL_STUN_TEXT = 256 };
+
+/* Who asks. All empty: without credentials. Realm and nonce are the server's
+ * (struct ctl_stun_answer). */
+struct ctl_stun_user {
+    struct span name, password, realm, nonce;
+};
+
+/* Returns the size of the request. `tid` is 12 random bytes. */
+int ctl_stun_binding(const uint8_t *tid, uint8_t out[CTL_STUN_MAX]);
+
+/* An allocation of a UDP relay; `lifetime` 0 writes the Refresh that ends it.
+ * Returns the size, or ERR_LIMIT when the user does not fit. */
+int ctl_stun_allocate(const uint8_t *tid, const struct ctl_stun_user *user,
+                      uint32_t lifetime, uint8_t out[CTL_STUN_MAX]);
+
+struct ctl_stun_answer {
+    int code;            /* 0: success, else ERROR-CODE */
+    struct addr mapped;  /* ADDR_NONE when it is not there */
+    struct addr relayed; /* the same */
+    char realm[CTL_STUN_TEXT];
+    char nonce[CTL_STUN_TEXT];
+};
+
+/* Returns 0; ERR_STATE when it is not the answer to `tid`; ERR_PARSE. */
+int ctl_stun_read(struct span packet, const uint8_t *tid,
+                  struct ctl_stun_answer *ret_answer);
+
+#endif /* CTL_STUN_H */
