@@ -213,6 +213,13 @@ static const struct option_def options[] = {
      .max = 10000000,
      .fallback = "100000",
      .help = "SIP transactions at a time"},
+    {.name = "max-pending",
+     .type = OPT_U32,
+     FIELD(max_pending),
+     .min = 1,
+     .max = 10000000,
+     .fallback = "1000",
+     .help = "requests of one connection that hold transactions at a time"},
     {.name = "transaction-memory",
      .type = OPT_SIZE,
      FIELD(transaction_memory),
@@ -634,6 +641,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     fill_keys(cfg, &core->keys);
     core->txn = sip_txn_config_default;
     core->txn.max = share(cfg->max_transactions, workers);
+    core->max_pending = cfg->max_pending;
     core->txn.max_bytes = cfg->transaction_memory / workers;
     core->limits = sip_limits_default;
     core->limits.message = cfg->max_message;

@@ -53,6 +53,7 @@ struct sip_config {
     uint16_t node;
     uint32_t max_connections;
     uint32_t max_transactions;
+    uint32_t max_pending;
     uint64_t transaction_memory;
     uint64_t max_message;
     uint32_t max_forwards;

@@ -67,6 +67,7 @@ struct sip_core_config {
     uint16_t node;
     uint32_t default_group;     /* when nothing else says one */
     uint32_t max_flows;         /* per worker */
+    uint32_t max_pending;       /* requests of one connection; 0: any */
     uint32_t max_forwards;      /* cap of what is forwarded */
     uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
     uint32_t server_timeout_ms; /* silence after which the next is asked */

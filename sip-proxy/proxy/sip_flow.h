@@ -34,6 +34,7 @@ struct sip_flow {
     uint64_t last_seen;       /* ms */
     uint64_t messages;        /* received */
     uint32_t garbage;         /* messages that were none */
+    uint32_t pending;         /* requests from here that hold transactions */
     struct list forks;        /* requests under way that came from here */
     /* Contact URIs we replaced (servers without Path), NUL-terminated; owned.
      * Only the newest are kept: a client registers one, seldom two. */

@@ -46,6 +46,26 @@ static struct sip_fork *fork_new(struct sip_core *core)
     return fork;
 }
 
+/* A client that floods gets its share of the table, not all of it. Of
+ * datagrams nobody knows who sent them. */
+static bool has_used_its_share(const struct sip_core *core,
+                               const struct sip_route *route)
+{
+    uint32_t max = core->config->max_pending;
+
+    return route->kind == SIP_ROUTE_SERVER && route->flow->conn && max > 0 &&
+           route->flow->pending >= max;
+}
+
+static void uncount(struct sip_core *core, const struct sip_fork *fork)
+{
+    struct sip_flow *flow =
+        fork->is_counted ? sip_flows_find(core->flows, fork->flow) : NULL;
+
+    if (flow)
+        flow->pending--;
+}
+
 static void free_if_over(struct sip_core *core, struct sip_fork *fork)
 {
     if (fork->live > 0 || fork->busy)
@@ -53,6 +73,7 @@ static void free_if_over(struct sip_core *core, struct sip_fork *fork)
     timers_cancel(&core->timers, &fork->timer_c);
     timers_cancel(&core->timers, &fork->silence);
     list_remove(&fork->node);
+    uncount(core, fork);
     buf_deinit(&fork->best);
     buf_deinit(&fork->reason);
     pool_give(core->forks, fork);
@@ -230,8 +251,13 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
                     const struct sip_target *from,
                     const struct sip_route *route, uint64_t hash, uint64_t now)
 {
-    struct sip_fork *fork = fork_new(core);
+    struct sip_fork *fork;
 
+    if (has_used_its_share(core, route)) {
+        sip_core_refuse(core, request, from, SIP_REFUSED_client_full);
+        return;
+    }
+    fork = fork_new(core);
     if (!fork) {
         sip_core_refuse(core, request, from, SIP_REFUSED_full);
         return;
@@ -252,8 +278,11 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
         sip_core_refuse(core, request, from, SIP_REFUSED_full);
     } else {
         fork->live++;
-        if (fork->is_inward)
+        if (fork->is_inward) {
             list_push_back(&route->flow->forks, &fork->node);
+            route->flow->pending++;
+            fork->is_counted = true;
+        }
         if (fork->method == SIP_METHOD_INVITE) {
             timers_set(&core->timers, &fork->timer_c,
                        now + core->config->timer_c_ms);

@@ -35,6 +35,7 @@ struct sip_fork {
     bool cancelled;        /* by the caller */
     bool finished;         /* a final response went back */
     bool busy;             /* one of our functions uses it: keep it alive */
+    bool is_counted;       /* in sip_flow.pending */
     bool contact;          /* of the route: token in the Request-URI */
     bool sips;             /* of the route */
     unsigned pop;          /* of the route */

@@ -26,6 +26,7 @@
     X(flow_gone, 430, "Flow Failed")                                           \
     X(no_flow, 404, "Not Found")                                               \
     X(no_server, 503, "No Media Server Available")                             \
+    X(client_full, 503, "Too Many Requests Under Way")                         \
     X(full, 503, "Service Unavailable")
 
 enum sip_refusal {

@@ -61,6 +61,34 @@ START_TEST(refusals_have_their_status)
 }
 END_TEST
 
+START_TEST(one_connection_does_not_fill_the_table)
+{
+    world.cfg.max_pending = 3;
+    world_connect(1, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        send_new("OPTIONS", "sip:b@e.org", "");
+        (void)world_expect("OPTIONS", -1, WORLD_SERVER_A);
+    }
+    send_new("OPTIONS", "sip:b@e.org", "");
+    (void)world_expect("SIP/2.0 503", 0, 0);
+    ck_assert_uint_eq(world.stats[0].refused_client_full, 1);
+
+    /* others are not concerned, and it is over with the transactions */
+    world_from_client(1, "OPTIONS sip:b@e.org SIP/2.0\r\n"
+                         "Via: SIP/2.0/WS b.invalid;branch=z9hG4bKother\r\n"
+                         "From: <sip:bob@example.org>;tag=bo\r\n"
+                         "To: <sip:b@e.org>\r\n"
+                         "Call-ID: other\r\nCSeq: 1 OPTIONS\r\n\r\n");
+    (void)world_expect("OPTIONS", -1, WORLD_SERVER_A);
+    for (int i = 0; i < 24; i++) {
+        world_advance(5000);
+        world_forget();
+    }
+    send_new("MESSAGE", "sip:b@e.org", "");
+    (void)world_expect("MESSAGE", -1, WORLD_SERVER_A);
+}
+END_TEST
+
 START_TEST(the_unsupported_extension_is_named)
 {
     const struct sent *s;
@@ -254,6 +282,7 @@ Suite *unit_suite(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, refusals_have_their_status);
+    tcase_add_test(t, one_connection_does_not_fill_the_table);
     tcase_add_test(t, the_unsupported_extension_is_named);
     tcase_add_test(t, an_outbound_proxy_setting_that_names_us_is_taken_off);
     tcase_add_test(t, only_served_domains_when_there_is_a_list);
