@@ -264,12 +264,18 @@ void listener_on_header(struct stream *stream)
 
 /* ---- accepting ---- */
 
-static bool may_wait(struct listener *listener)
+/* Half a handshake costs its sender nothing. When there are too many, the
+ * oldest gives way: a flood of them does not keep out who answers at once. */
+static void make_room(struct listener *listener)
 {
+    struct stream *oldest;
+
     if (listener->n_waiting < listener->options.max_waiting)
-        return true;
+        return;
+    oldest = CONTAINER_OF(list_first(&listener->waiting), struct stream, node);
+    leave_waiting(oldest, listener);
     stats_inc(&listener->stats.refused_waiting);
-    return false;
+    stream_close(oldest);
 }
 
 static void admit(struct listener *listener, int fd, const struct addr *peer)
@@ -281,10 +287,6 @@ static void admit(struct listener *listener, int fd, const struct addr *peer)
     struct stream *stream;
     int err = 0;
 
-    if (waits && !may_wait(listener)) {
-        close(fd);
-        return;
-    }
     if (!is_fronted) /* else the client is not known yet */
         err = take_place(listener, peer);
     if (err < 0) {
@@ -302,7 +304,10 @@ static void admit(struct listener *listener, int fd, const struct addr *peer)
         hold_place(listener, stream);
     if (!waits) {
         hand_on_plain(listener, stream);
-    } else if (wait_for_ready(listener, stream, is_fronted) < 0) {
+        return;
+    }
+    make_room(listener);
+    if (wait_for_ready(listener, stream, is_fronted) < 0) {
         stats_inc(&listener->stats.refused_descriptors);
         stream_close(stream);
     }

@@ -55,7 +55,8 @@ struct listener_options {
     struct tls_ctx *tls;           /* unless plain; a reference is taken */
     struct conn_limit *limit;      /* may be NULL; a reference is taken */
     unsigned handshake_timeout_ms; /* 0: 10000 */
-    unsigned max_waiting;          /* not ready at a time; 0: 1024 */
+    unsigned max_waiting;          /* not ready at a time, over it the
+                                      oldest is closed; 0: 1024 */
     unsigned accept_budget;        /* accepts per turn; 0: 64 */
 
     /* Front ends: a connection from one of these (copied; ports do not

@@ -147,17 +147,21 @@ START_TEST(garbage_instead_of_a_handshake_is_refused)
 }
 END_TEST
 
-START_TEST(too_many_not_ready_are_refused)
+START_TEST(of_too_many_not_ready_the_oldest_gives_way)
 {
     struct listener_options more = {.max_waiting = 2};
+    int oldest;
 
     pair_listen(&pair, LISTENER_TLS, server_ctx, &more);
-    (void)knock();
+    oldest = knock();
     (void)knock();
     net_for(5);
     ck_assert_uint_eq(stats_get(&stats()->waiting), 2);
-    ck_assert(is_shut(knock()));
+    ck_assert_uint_eq(stats_get(&stats()->refused_waiting), 0);
+    pair_connect(&pair, client_ctx); /* all the same */
+    ck_assert(is_shut(oldest));
     ck_assert_uint_eq(stats_get(&stats()->refused_waiting), 1);
+    ck_assert_uint_eq(stats_get(&stats()->waiting), 1);
 }
 END_TEST
 
@@ -357,7 +361,7 @@ Suite *unit_suite(void)
     tcase_add_loop_test(tc, a_handshake_that_stops_half_way_is_closed_too, 0,
                         2);
     tcase_add_test(tc, garbage_instead_of_a_handshake_is_refused);
-    tcase_add_test(tc, too_many_not_ready_are_refused);
+    tcase_add_test(tc, of_too_many_not_ready_the_oldest_gives_way);
     tcase_add_loop_test(tc, limits_hold_and_places_come_back, 0, 2);
     tcase_add_test(tc,
                    without_descriptors_clients_are_closed_and_the_loop_sleeps);
