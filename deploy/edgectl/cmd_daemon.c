@@ -64,9 +64,11 @@ int cmd_status(const struct ctl_args *args)
 static void put_reasons(const char *name, struct span reasons)
 {
     struct span line;
+    char before[160];
 
+    (void)snprintf(before, sizeof(before), "%s: not ready: ", name);
     while (span_next(&reasons, '\n', &line))
-        (void)printf("%s: not ready: %.*s\n", name, SPAN_FMT(line));
+        ctl_say(stdout, before, line);
 }
 
 int cmd_ready(const struct ctl_args *args)
@@ -125,12 +127,13 @@ int cmd_metrics(const struct ctl_args *args)
 static void put_text(const char *name, int status, struct span body)
 {
     struct span line;
+    char before[160];
 
+    (void)snprintf(before, sizeof(before), "%s: ", name);
     if (status < 0)
-        (void)fprintf(stderr, "%s: %s\n", name, err_str(status));
+        ctl_say(stderr, before, span_str(err_str(status)));
     while (status > 0 && span_next(&body, '\n', &line))
-        (void)fprintf(status < 300 ? stdout : stderr, "%s: %.*s\n", name,
-                      SPAN_FMT(line));
+        ctl_say(status < 300 ? stdout : stderr, before, line);
 }
 
 static void put_json(const char *name, int status, struct span body,

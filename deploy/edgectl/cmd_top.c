@@ -42,27 +42,29 @@ static bool pause_for(uint64_t ms)
     return !ended && nanosleep(&ts, NULL) == 0 && !ended;
 }
 
-/* Lines of the terminal, so that a small one shows the top instead of
- * scrolling. */
-static size_t screen_lines(void)
+/* What the terminal has room for, so that a small one shows the top left
+ * instead of scrolling. */
+static void screen_size(size_t *ret_lines, size_t *ret_columns)
 {
     struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 3)
-        return SIZE_MAX;
-    return size.ws_row;
+    *ret_lines = known && size.ws_row > 3 ? size.ws_row : SIZE_MAX;
+    *ret_columns = known && size.ws_col > 3 ? size.ws_col : SIZE_MAX;
 }
 
 /* Over the old picture: each line is cut clean to its end, the rest of the
  * screen below. */
 static void draw(struct span text, uint64_t ms, struct buf *out)
 {
-    size_t room = screen_lines() - 2;
+    size_t room, columns;
     time_t now = time(NULL);
     struct tm tm;
     char clock[16] = "";
     struct span line;
 
+    screen_size(&room, &columns);
+    room -= 2; /* the head, and where the cursor ends */
     if (localtime_r(&now, &tm))
         (void)strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
     buf_printf(
@@ -71,6 +73,7 @@ static void draw(struct span text, uint64_t ms, struct buf *out)
     while (room > 0 && span_next(&text, '\n', &line)) {
         bool head = line.len > 0 && line.ptr[0] != ' ';
 
+        line = span_head(line, columns);
         buf_printf(out, "%s%.*s%s\033[K\n", head ? "\033[1m" : "",
                    SPAN_FMT(line), head ? "\033[0m" : "");
         room--;

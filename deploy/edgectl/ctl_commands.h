@@ -6,6 +6,8 @@
 
 #include "ctl/ctl_args.h"
 
+#include <stdio.h>
+
 int cmd_status(const struct ctl_args *args);
 int cmd_ready(const struct ctl_args *args);
 int cmd_metrics(const struct ctl_args *args);
@@ -27,11 +29,16 @@ enum { CTL_ERROR_MAX = 64 * 1024 };
  * written or `out` has failed. */
 bool ctl_flush(struct buf *out);
 
-/* `error` on standard error, behind "edgectl COMMAND: " when it is one line;
+/* A line of somebody else's text, screened, behind `before`. */
+void ctl_say(FILE *to, const char *before, struct span line);
+
+/* The lines of `error` on standard error, each behind "edgectl COMMAND: ";
  * releases it and returns `code`. */
 int ctl_fail(const struct ctl_args *args, struct buf *error, int code);
 
-/* A whole file. Returns 0, -errno or ERR_LIMIT. */
+/* A whole file of at most `max` bytes into an empty buffer that may hold one
+ * more. Returns 0, -errno or ERR_LIMIT; on failure nothing is in `out`, but a
+ * secret may be in its memory. */
 int ctl_read_file(const char *path, size_t max, struct buf *out);
 
 #endif /* CTL_COMMANDS_H */

@@ -2,6 +2,7 @@
 #include "ctl_commands.h"
 
 #include "base/err.h"
+#include "ctl/ctl_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,41 +25,50 @@ bool ctl_flush(struct buf *out)
     return err == 0;
 }
 
+void ctl_say(FILE *to, const char *before, struct span line)
+{
+    struct buf text;
+
+    buf_init(&text, CTL_ERROR_MAX);
+    ctl_screen(line, &text);
+    (void)fprintf(to, "%s%.*s\n", before, SPAN_FMT(buf_span(&text)));
+    buf_deinit(&text);
+}
+
 int ctl_fail(const struct ctl_args *args, struct buf *error, int code)
 {
     struct span text = buf_span(error), line;
+    char before[64];
 
+    (void)snprintf(before, sizeof(before), "edgectl %s: ", args->command->name);
     while (span_next(&text, '\n', &line))
-        (void)fprintf(stderr, "edgectl %s: %.*s\n", args->command->name,
-                      SPAN_FMT(line));
+        ctl_say(stderr, before, line);
     buf_deinit(error);
     return code;
 }
 
+/* Into one block, so that no copy of a secret stays behind. */
 int ctl_read_file(const char *path, size_t max, struct buf *out)
 {
     int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
                                     : open(path, O_RDONLY | O_CLOEXEC);
-    int err = 0;
+    uint8_t *room = buf_reserve(out, max + 1);
+    int err = fd < 0 ? -errno : room ? 0 : buf_err(out);
+    size_t len = 0;
     ssize_t n = 1;
 
-    if (fd < 0)
-        return -errno;
-    while (err == 0 && n > 0) {
-        uint8_t *room = buf_reserve(out, 4096);
-
-        n = room ? read(fd, room, 4096) : -1;
-        if (!room)
-            err = buf_err(out);
+    while (err == 0 && n != 0 && len <= max) {
+        n = read(fd, room + len, max + 1 - len);
+        if (n > 0)
+            len += (size_t)n;
         else if (n < 0 && errno != EINTR)
             err = -errno;
-        else if (n < 0)
-            n = 1;
-        else
-            buf_commit(out, (size_t)n);
-        if (err == 0 && buf_len(out) > max)
-            err = ERR_LIMIT;
     }
-    (void)close(fd);
+    if (err == 0 && len > max)
+        err = ERR_LIMIT;
+    if (err == 0)
+        buf_commit(out, len);
+    if (fd >= 0)
+        (void)close(fd);
     return err;
 }

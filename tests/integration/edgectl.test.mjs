@@ -415,6 +415,32 @@ describe("edgectl flows", () => {
     assert.equal((await edgectl("flows", ...three, "--format", "xml")).code, 2);
   });
 
+  test("one host with everything has its flows, and none inside", async () => {
+    const file = (daemon) => path.join(root, "deploy/config/one-host", `${daemon}.json`);
+    const topology = path.join(scratch(), "topology.json");
+    fs.writeFileSync(topology, JSON.stringify({
+      zone: [{ name: "internet", clients: true }, { name: "dmz", networks: ["10.1.0.0/24"] },
+        { name: "lan", networks: ["10.0.0.0/16"], clients: true }],
+      host: [{ name: "edge", zone: "dmz", address: ["10.1.0.1", "203.0.113.3"],
+        runs: ["web-proxy", "sip-proxy", "turn-server"] }],
+    }));
+    const files = ["--topology", topology, "--web", file("web-proxy"), "--sip", file("sip-proxy"),
+      "--turn", file("turn-server")];
+    const { flows, findings } = await json("flows", ...files, "--json");
+    assert.deepEqual(findings, []);
+    assert.ok(flows.every((f) => f.from.name !== f.to.name));
+    assert.ok(!flows.some((f) => f.to.ports === "5066"), "the WebSocket inside the host");
+    // web-proxy listens on every address, turn-server on one.
+    const open = (ports) => flows.filter((f) => f.from.name === "internet" && f.to.ports === ports)
+      .map((f) => f.to.addresses.join()).sort();
+    assert.deepEqual(open("443"), ["10.1.0.1", "203.0.113.3"]);
+    assert.deepEqual([...new Set(open("3478"))], ["203.0.113.3"]);
+    // Without firewalls in the topology one stands between all zones.
+    const { stdout, code } = await edgectl("firewall", ...files, "firewall");
+    assert.equal(code, 0);
+    assert.match(stdout, /chain forward[^]*ip daddr \{ 203\.0\.113\.3 \} udp dport 3478 accept/);
+  });
+
   test("mistakes name the file and the key", async () => {
     const dir = scratch();
     const file = path.join(dir, "topology.json");

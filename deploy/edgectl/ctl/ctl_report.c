@@ -70,8 +70,11 @@ static void put_lines(const char *name, const char *lines, struct buf *out)
     struct span rest = span_str(lines), line;
 
     while (span_next(&rest, '\n', &line)) {
-        if (line.len)
-            buf_printf(out, "%s: not ready: %.*s\n", name, SPAN_FMT(line));
+        if (!line.len)
+            continue;
+        buf_printf(out, "%s: not ready: ", name);
+        ctl_screen(line, out);
+        buf_put_byte(out, '\n');
     }
 }
 

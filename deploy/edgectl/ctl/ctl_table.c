@@ -231,6 +231,15 @@ int ctl_format_parse(const char *name, enum ctl_format *ret_format)
     return ERR_PARSE;
 }
 
+void ctl_screen(struct span text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool control = text.ptr[i] < 0x20 || text.ptr[i] == 0x7f;
+
+        buf_put_byte(out, control ? (uint8_t)'?' : text.ptr[i]);
+    }
+}
+
 const char *ctl_time_str(uint64_t seconds, char *out, size_t size)
 {
     unsigned long long s = seconds;

@@ -51,6 +51,9 @@ void ctl_table_print(const struct ctl_table *table, enum ctl_format format,
 /* "text", "csv", "markdown", "json". Returns 0 or ERR_PARSE. */
 int ctl_format_parse(const char *name, enum ctl_format *ret_format);
 
+/* Text of others for a terminal: control characters become "?". */
+void ctl_screen(struct span text, struct buf *out);
+
 /* "3d 4h", "12m 5s", "0s". */
 const char *ctl_time_str(uint64_t seconds, char *out, size_t size);
 

@@ -65,6 +65,13 @@ START_TEST(what_is_shown_cannot_drive_the_terminal)
 }
 END_TEST
 
+START_TEST(lines_are_screened_too)
+{
+    ctl_screen(span_of("a\033]0;x\007\x7f\0 caf\xc3\xa9", 15), &out);
+    ck_assert_span_eq(buf_span(&out), "a?]0;x??? caf\xc3\xa9");
+}
+END_TEST
+
 START_TEST(running_out_of_memory_shows_in_the_output)
 {
     mem_fail_at(1);
@@ -96,6 +103,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, csv_quotes_commas_and_quotes);
     tcase_add_test(tc, markdown_escapes_its_bars);
     tcase_add_test(tc, what_is_shown_cannot_drive_the_terminal);
+    tcase_add_test(tc, lines_are_screened_too);
     tcase_add_test(tc, running_out_of_memory_shows_in_the_output);
     tcase_add_test(tc, times_have_two_units);
     suite_add_tcase(suite, tc);
