@@ -154,12 +154,24 @@ static void peer_says(struct lab *lab, size_t which, struct span bytes)
     mem_free(room);
 }
 
+static void report(struct lab *lab, size_t which, struct span bytes)
+{
+    struct turn_report r = {.peer = addr_v4(0x08080808, 53), .type = 3};
+
+    if (bytes.len >= 2) {
+        r.type = bytes.ptr[0];
+        r.code = bytes.ptr[1];
+    }
+    turn_core_on_report(lab->core, lab->relays[which % RELAYS].alloc, &r,
+                        lab->now);
+}
+
 static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
 {
     static const uint16_t methods[] = {
         STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
 
-    switch (op % 8) {
+    switch (op % 9) {
     case 0:
         client_says(lab, client, bytes);
         break;
@@ -173,8 +185,11 @@ static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
     case 3:
         turn_core_on_client_gone(lab->core, &lab->clients[client], lab->now);
         break;
+    case 8:
+        report(lab, client, bytes);
+        break;
     default:
-        request(lab, client, methods[op % 8 - 4], bytes);
+        request(lab, client, methods[op % 9 - 4], bytes);
     }
 }
 
