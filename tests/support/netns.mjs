@@ -2,7 +2,7 @@
 // Hosts of a test: network namespaces joined by virtual cables, and in each an
 // agent that sends and receives packets on demand. Needs root.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import readline from "node:readline";
 import { runProgram } from "./edge.mjs";
@@ -31,6 +31,8 @@ export class Network {
     this.agents = new Map();
     process.on("exit", () => {
       for (const { child } of this.agents.values()) child.kill("SIGKILL");
+      // A test that was cut short leaves none behind either.
+      for (const host of this.hosts) spawnSync("ip", ["netns", "del", this.name(host)]);
     });
   }
 
@@ -98,6 +100,7 @@ export class Network {
       await Promise.race([once(child, "close"), new Promise((done) => setTimeout(done, 2000))]);
       child.kill("SIGKILL");
     }
-    for (const host of this.hosts) await runProgram("ip", ["netns", "del", this.name(host)]);
+    for (const host of this.hosts.splice(0))
+      await runProgram("ip", ["netns", "del", this.name(host)]);
   }
 }
