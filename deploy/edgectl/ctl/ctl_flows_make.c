@@ -192,25 +192,36 @@ static void make_web(struct maker *m)
     for (size_t i = 0; i < web->upstreams.n; i++) {
         const struct web_config_upstream *u = &web->upstreams.items[i];
 
-        if (is_used(web, u->name) && named_end(m, &u->url, &to))
-            flows_add(m->flows, CTL_TCP, &from, &to,
-                      "requests for back end \"%s\"", u->name);
+        for (size_t k = 0; is_used(web, u->name) && k < u->urls.n; k++) {
+            if (named_end(m, &u->urls.items[k], &to))
+                flows_add(m->flows, CTL_TCP, &from, &to,
+                          "requests for back end \"%s\"", u->name);
+        }
     }
 }
 
 /* ---- sip-proxy ---- */
 
+static bool is_endpoint_of(const struct maker *m, const struct endpoint *e,
+                           const struct addr *listen)
+{
+    bool mine = addr_same_ip(&e->addr, listen) ||
+                (addr_is_any(listen) && is_own(m, &e->addr)) ||
+                strcmp(e->host, host_of(m)->name) == 0;
+
+    return mine && e->port == listen->port;
+}
+
 /* Does web-proxy hand connections to this listener? */
 static bool is_behind_web(const struct maker *m, const struct addr *listen)
 {
     for (size_t i = 0; m->web && i < m->web->upstreams.n; i++) {
-        const struct endpoint *e = &m->web->upstreams.items[i].url;
-        bool mine = addr_same_ip(&e->addr, listen) ||
-                    (addr_is_any(listen) && is_own(m, &e->addr)) ||
-                    strcmp(e->host, host_of(m)->name) == 0;
+        const struct endpoint_list *urls = &m->web->upstreams.items[i].urls;
 
-        if (mine && e->port == listen->port)
-            return true;
+        for (size_t k = 0; k < urls->n; k++) {
+            if (is_endpoint_of(m, &urls->items[k], listen))
+                return true;
+        }
     }
     return false;
 }
