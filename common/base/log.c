@@ -4,9 +4,12 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +21,12 @@ static _Atomic(enum log_level) current_level = LOG_LEVEL_INFO;
 static _Atomic(enum log_format) current_format = LOG_FORMAT_TEXT;
 static _Atomic(log_sink_fn *) current_sink;
 static _Atomic(void *) current_sink_arg;
+
+/* One writer at a time: room that poll(2) has seen is still there when it
+ * is used. The two below are under the lock. */
+static pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t lost_lines; /* since the last one written */
+static bool is_no_socket;   /* standard error, found out by the first line */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -173,10 +182,61 @@ static void format_priority(struct line *line, enum log_level level,
     line_put_clean(line, message);
 }
 
+static void format_line(struct line *line, enum log_level level,
+                        const char *component, const char *message)
+{
+    line->len = 0;
+    switch (atomic_load_explicit(&current_format, memory_order_relaxed)) {
+    case LOG_FORMAT_JSON:
+        format_json(line, level, component, message);
+        break;
+    case LOG_FORMAT_PRIORITY:
+        format_priority(line, level, component, message);
+        break;
+    case LOG_FORMAT_TEXT:
+        format_text(line, level, component, message);
+        break;
+    }
+}
+
+/* Returns false when it would have to wait. A pipe that is writable has room
+ * for a page, which no line exceeds; a socket can be asked not to wait. */
+static bool try_write(const char *text, size_t len)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t n = -1;
+
+    if (poll(&p, 1, 0) == 0)
+        return false;
+    do {
+        if (!is_no_socket)
+            n = send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        is_no_socket = is_no_socket || (n < 0 && errno == ENOTSOCK);
+        if (is_no_socket)
+            n = write(STDERR_FILENO, text, len);
+    } while (n < 0 && errno == EINTR);
+    return n >= 0 || errno != EAGAIN;
+}
+
+/* How many lines nobody took, as soon as somebody takes lines again. */
+static bool say_lost(void)
+{
+    struct line line;
+    char message[64];
+
+    snprintf(message, sizeof(message), "lines lost, nobody read count=%llu",
+             (unsigned long long)lost_lines);
+    format_line(&line, LOG_LEVEL_WARN, "log", message);
+    line.text[line.len++] = '\n';
+    if (!try_write(line.text, line.len))
+        return false;
+    lost_lines = 0;
+    return true;
+}
+
 static void emit(enum log_level level, struct line *line)
 {
     log_sink_fn *sink = atomic_load(&current_sink);
-    ssize_t written;
 
     if (sink) {
         line->text[line->len] = '\0';
@@ -184,9 +244,10 @@ static void emit(enum log_level level, struct line *line)
         return;
     }
     line->text[line->len++] = '\n';
-    do {
-        written = write(STDERR_FILENO, line->text, line->len);
-    } while (written < 0 && errno == EINTR);
+    pthread_mutex_lock(&output_lock);
+    if ((lost_lines > 0 && !say_lost()) || !try_write(line->text, line->len))
+        lost_lines++;
+    pthread_mutex_unlock(&output_lock);
 }
 
 /* Mark the cut, and do not leave half a UTF-8 sequence before the mark. */
@@ -219,18 +280,7 @@ void log_write(enum log_level level, const char *component, const char *format,
     else if ((size_t)n >= sizeof(message))
         mark_cut(message);
 
-    line.len = 0;
-    switch (atomic_load_explicit(&current_format, memory_order_relaxed)) {
-    case LOG_FORMAT_JSON:
-        format_json(&line, level, component, message);
-        break;
-    case LOG_FORMAT_PRIORITY:
-        format_priority(&line, level, component, message);
-        break;
-    case LOG_FORMAT_TEXT:
-        format_text(&line, level, component, message);
-        break;
-    }
+    format_line(&line, level, component, message);
     emit(level, &line);
     errno = saved_errno;
 }

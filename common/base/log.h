@@ -4,7 +4,9 @@
  * A file that logs says `#define LOG_COMPONENT "turn"` before including this.
  * Untrusted text goes through text_printable() first and into quotes. Lines
  * go to standard error with one write(2); under systemd each starts with its
- * priority <3>..<7>. Keeps errno, allocates nothing, takes no lock.
+ * priority <3>..<7>. Keeps errno, allocates nothing, and never waits for who
+ * reads the log: lines that a full pipe or socket does not take are lost, and
+ * counted in the next one that it takes.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

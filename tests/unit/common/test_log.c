@@ -5,6 +5,8 @@
 #include "support/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static char last[8192];
@@ -216,6 +218,72 @@ START_TEST(without_a_sink_a_line_is_one_write_to_standard_error)
 }
 END_TEST
 
+static int saved_stderr;
+static int ends[2];
+
+static void stderr_is_a_pipe(void)
+{
+    saved_stderr = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+    /* the daemon's end waits, as the one it is given does */
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+}
+
+static void stderr_is_back(void)
+{
+    dup2(saved_stderr, STDERR_FILENO);
+    close(saved_stderr);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Returns how many lines were in the pipe; the last one is in `text`. */
+static size_t read_lines(char *text, size_t size)
+{
+    static char all[1 << 20];
+    ssize_t n = read(ends[0], all, sizeof(all) - 1);
+    size_t count = 0;
+    char *line = all;
+
+    ck_assert_int_gt((int)n, 0);
+    all[n] = '\0';
+    for (char *end; (end = strchr(line, '\n')); line = end + 1, count++)
+        snprintf(text, size, "%.*s", (int)(end - line), line);
+    ck_assert_int_eq(*line, '\0'); /* no half line */
+    return count;
+}
+
+START_TEST(a_log_that_nobody_reads_stops_nobody)
+{
+    enum { WRITTEN = 5000 };
+    char text[512];
+    char expected[64];
+    size_t taken;
+
+    log_set_sink(NULL, NULL);
+    log_set_format(LOG_FORMAT_PRIORITY);
+    stderr_is_a_pipe();
+    for (int i = 0; i < WRITTEN; i++)
+        log_info("%0100d", i);
+    taken = read_lines(text, sizeof(text));
+    ck_assert_uint_gt(taken, 100);
+    ck_assert_uint_lt(taken, WRITTEN);
+
+    log_info("again");
+    ck_assert_uint_eq(read_lines(text, sizeof(text)), 2);
+    ck_assert_str_eq(text, "<6>test: again");
+    for (int i = 0; i < WRITTEN; i++)
+        log_info("%0100d", i);
+    taken = read_lines(text, sizeof(text));
+    log_info("again");
+    ck_assert_int_gt((int)read(ends[0], text, sizeof(text)), 0);
+    snprintf(expected, sizeof(expected), "count=%zu\n", WRITTEN - taken);
+    ck_assert_ptr_nonnull(strstr(text, expected));
+    stderr_is_back();
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("log");
@@ -234,6 +302,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, json_is_closed_even_when_escapes_fill_the_line);
     tcase_add_test(tc, a_cut_does_not_split_a_utf8_sequence);
     tcase_add_test(tc, without_a_sink_a_line_is_one_write_to_standard_error);
+    tcase_add_test(tc, a_log_that_nobody_reads_stops_nobody);
     suite_add_tcase(suite, tc);
     return suite;
 }
