@@ -54,6 +54,7 @@ int main(int argc, char **argv)
         .worker_drain = turn_worker_drain,
         .worker_stop = turn_worker_stop,
         .worker_free = turn_worker_free,
+        .endpoints = turn_server_endpoints,
         .status = turn_server_status,
     };
 

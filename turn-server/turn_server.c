@@ -4,6 +4,7 @@
 #include "app/json.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "turn_list.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -25,6 +26,9 @@ struct turn_server {
     struct addr *own; /* listeners, on every address they are reached at */
     size_t n_own;
     uint32_t relay_ports; /* in all */
+    struct daemon *daemon;
+    struct turn_worker **workers;
+    struct turn_lister *lister;
 
     pthread_mutex_t lock; /* guards the two below */
     struct turn_rules *rules;
@@ -46,6 +50,26 @@ struct turn_shared *turn_server_shared(const struct turn_server *server)
 struct conn_limit *turn_server_limit(const struct turn_server *server)
 {
     return server->limit;
+}
+
+void turn_server_set_worker(struct turn_server *server, int index,
+                            struct turn_worker *w)
+{
+    server->workers[index] = w;
+}
+
+struct turn_worker *turn_server_worker(const struct turn_server *server,
+                                       int index)
+{
+    return server->workers[index];
+}
+
+void turn_server_endpoints(void *state, struct admin *admin)
+{
+    struct turn_server *server = state;
+
+    if (turn_list_serve(&server->lister, server->daemon, server, admin) < 0)
+        log_warn("no list of allocations: out of memory");
 }
 
 void turn_server_snapshot(struct turn_server *server,
@@ -230,8 +254,12 @@ static int start(struct turn_server *server, const struct turn_config *c,
 {
     char error[TLS_ERROR_SIZE] = "out of memory";
     uint32_t ports = (uint32_t)(c->relay_ports.last - c->relay_ports.first) + 1;
-    int err = open_listeners(server, c, workers);
+    int err;
 
+    server->workers = mem_zarray(workers, sizeof(struct turn_worker *));
+    if (!server->workers)
+        return -ENOMEM;
+    err = open_listeners(server, c, workers);
     if (err == 0)
         err = collect_own(server, c);
     if (err == 0)
@@ -266,6 +294,7 @@ int turn_server_start(struct daemon *daemon, const struct config *config,
         mem_free(server);
         return -ENOMEM;
     }
+    server->daemon = daemon;
     err = start(server, config_values(config), daemon_workers(daemon));
     if (err < 0) {
         turn_server_stop(server);
@@ -314,6 +343,8 @@ void turn_server_stop(void *state)
         bind_group_close(server->listeners[i].group);
         mem_free(server->listeners[i].clients);
     }
+    turn_list_free(server->lister);
+    mem_free(server->workers);
     mem_free(server->listeners);
     mem_free(server->own);
     turn_rules_unref(server->rules);

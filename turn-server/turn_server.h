@@ -64,6 +64,7 @@ int turn_server_start(struct daemon *daemon, const struct config *config,
 int turn_server_reload(void *state, const struct config *config,
                        struct buf *report);
 void turn_server_stop(void *state);
+void turn_server_endpoints(void *state, struct admin *admin);
 void turn_server_status(void *state, struct buf *json);
 
 /* For workers; constant after the start. */
@@ -71,6 +72,13 @@ const struct turn_listen_group *
 turn_server_listeners(const struct turn_server *server, size_t *ret_n);
 struct turn_shared *turn_server_shared(const struct turn_server *server);
 struct conn_limit *turn_server_limit(const struct turn_server *server);
+
+/* Each worker's state by its index: set and read on that worker's thread. */
+struct turn_worker;
+void turn_server_set_worker(struct turn_server *server, int index,
+                            struct turn_worker *w);
+struct turn_worker *turn_server_worker(const struct turn_server *server,
+                                       int index);
 
 /* References to the present snapshots; any thread. `*ret_tls` is NULL when
  * there is no certificate. */

@@ -395,6 +395,7 @@ int turn_worker_start(void *state, struct worker *worker,
         turn_worker_free(w);
         return err;
     }
+    turn_server_set_worker(w->server, worker_index(worker), w);
     *ret_worker_state = w;
     return 0;
 }

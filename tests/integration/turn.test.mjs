@@ -248,6 +248,23 @@ describe("a running server", () => {
     assert.match(metrics, /turn_server_allocations\{transport="udp"\} \d/);
   });
 
+  test("lists its allocations for who asks at the admin socket", async () => {
+    const client = await open({ transport: "tls" });
+    const { relayed } = await client.allocate();
+    await client.bind(0x4001, "127.0.0.1", peer.port);
+    client.channelData(0x4001, Buffer.from("12345"));
+    const find = async () => JSON.parse((await turn.admin("/allocations")).body)
+      .find((a) => a.relayed.includes(`127.0.0.1:${relayed.port}`));
+    const mine = await waitFor(async () => ((await find())?.packets_to_client > 0 ? find() : null), { what: "counted" });
+    assert.equal(mine.user, "alice");
+    assert.equal(mine.transport, "tls");
+    assert.equal(mine.client, `127.0.0.1:${client.socket.localPort}`);
+    assert.deepEqual([mine.permissions, mine.channels, mine.bytes_to_peers], [1, 1, 5]);
+    assert.ok(mine.expires_in > 590 && mine.expires_in <= 600);
+    await client.refresh(0);
+    assert.equal(await find(), undefined);
+  });
+
   test("leaves no secret in its log", () => {
     assert.doesNotMatch(turn.log(), /wonder|builder|north/);
   });
