@@ -41,7 +41,8 @@ static void on_pause(struct worker_task *task)
 
     w->rate_packets += w->turn_packets;
     if (now - w->rate_start >= GATHER_WINDOW_MS) {
-        w->is_busy = w->rate_packets >= GATHER_RATE;
+        w->is_busy = (uint64_t)w->rate_packets * GATHER_WINDOW_MS >=
+                     GATHER_RATE * (now - w->rate_start);
         w->rate_packets = 0;
         w->rate_start = now;
     }
