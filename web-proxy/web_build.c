@@ -5,10 +5,12 @@
 
 #include "base/crypto.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "net/tls_ctx.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { QUEUE_MAX = 64 * 1024 };
 
@@ -33,6 +35,9 @@ static void release(struct web_site *site)
         web_zone_unref(built->zones[i].zone);
     for (size_t i = 0; site->upstreams && i < site->n_upstreams; i++)
         tls_ctx_unref(site->upstreams[i].tls);
+    for (size_t i = 0; built->backends && i < site->n_backends; i++)
+        web_health_unref(built->backends[i].health);
+    mem_free(built->backends);
     mem_free(built->zones);
     mem_free(built->origins);
     mem_free(site->routes);
@@ -120,35 +125,118 @@ static int build_tls(const struct web_config_upstream *c,
     return err;
 }
 
-static int build_upstreams(struct built_site *built, const struct web_config *c,
-                           struct buf *error)
+/* The same server of the same upstream before the reload. */
+static struct web_health *old_health(struct web_site *old,
+                                     const struct web_backend *b)
+{
+    const struct built_site *built;
+
+    if (!old)
+        return NULL;
+    built = CONTAINER_OF(old, struct built_site, site);
+    for (size_t i = 0; i < old->n_backends; i++) {
+        const struct web_backend *o = &built->backends[i];
+
+        if (o->port == b->port && strcmp(o->host, b->host) == 0 &&
+            strcmp(o->upstream->name, b->upstream->name) == 0)
+            return web_health_ref(o->health);
+    }
+    return NULL;
+}
+
+/* The same in every process, so that clients stay where they are. */
+static uint64_t hash_of(const struct web_backend *b)
+{
+    static const uint64_t seed[2] = {0};
+    char text[300];
+    int len = snprintf(text, sizeof(text), "%s:%u", b->host, b->port);
+
+    return map_hash(seed, span_of(text, (size_t)len));
+}
+
+static int build_backend(struct web_backend *b, const struct endpoint *e,
+                         const struct web_config_upstream *c,
+                         struct web_site *old)
+{
+    bool is_name = e->addr.family == ADDR_NONE;
+
+    b->host = e->host;
+    b->addr = e->addr;
+    b->port = e->port;
+    b->weight = 1;
+    b->hash = hash_of(b);
+    if (e->transport == WEB_UPSTREAM_HTTPS) {
+        b->verify_name = c->server_name ? c->server_name : e->host;
+        b->server_name = c->server_name || is_name ? b->verify_name : NULL;
+    }
+    b->health = old_health(old, b);
+    if (!b->health)
+        b->health = web_health_new();
+    return b->health ? 0 : -ENOMEM;
+}
+
+static int build_backends(struct built_site *built, struct web_upstream *u,
+                          const struct web_config_upstream *c,
+                          struct web_site *old)
 {
     struct web_site *site = &built->site;
 
+    u->first = (uint32_t)site->n_backends;
+    u->backends = &built->backends[u->first];
+    u->n_backends = (uint32_t)c->urls.n;
+    for (size_t i = 0; i < c->urls.n; i++) {
+        struct web_backend *b = &u->backends[i];
+        int err;
+
+        b->upstream = u;
+        site->n_backends++;
+        err = build_backend(b, &c->urls.items[i], c, old);
+        if (err < 0)
+            return err;
+        if (c->weights.n > 0)
+            b->weight = c->weights.items[i];
+    }
+    return 0;
+}
+
+static int build_upstream(struct built_site *built, struct web_upstream *u,
+                          const struct web_config_upstream *c,
+                          struct web_site *old, struct buf *error)
+{
+    u->name = c->name;
+    u->balance = (enum web_balance)c->balance;
+    u->rule.fails_max = c->max_fails;
+    u->rule.fail_ms = c->fail_time;
+    u->rule.out_ms = c->out_time;
+    u->host_field = c->host_field;
+    u->connect_ms = c->connect_timeout;
+    u->idle_ms = c->idle_timeout;
+    u->idle_max = c->idle_connections;
+    u->links_max = c->connections;
+    if (web_config_is_https(c) && build_tls(c, u, error) < 0)
+        return ERR_CONFIG;
+    return build_backends(built, u, c, old);
+}
+
+static int build_upstreams(struct built_site *built, const struct web_config *c,
+                           struct web_site *old, struct buf *error)
+{
+    struct web_site *site = &built->site;
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->upstreams.n; i++)
+        n += c->upstreams.items[i].urls.n;
     site->upstreams = mem_zarray(c->upstreams.n + 1, sizeof(*site->upstreams));
-    if (!site->upstreams)
+    built->backends = mem_zarray(n + 1, sizeof(*built->backends));
+    if (!site->upstreams || !built->backends)
         return -ENOMEM;
     site->n_upstreams = c->upstreams.n;
     for (size_t i = 0; i < c->upstreams.n; i++) {
-        const struct web_config_upstream *cu = &c->upstreams.items[i];
-        struct web_upstream *u = &site->upstreams[i];
-        bool is_name = cu->url.addr.family == ADDR_NONE;
+        int err = build_upstream(built, &site->upstreams[i],
+                                 &c->upstreams.items[i], old, error);
 
-        u->name = cu->name;
-        u->host = cu->url.host;
-        u->addr = cu->url.addr;
-        u->port = cu->url.port;
-        u->host_field = cu->host_field;
-        u->connect_ms = cu->connect_timeout;
-        u->idle_ms = cu->idle_timeout;
-        u->idle_max = cu->idle_connections;
-        u->links_max = cu->connections;
-        if (cu->url.transport != WEB_UPSTREAM_HTTPS)
-            continue;
-        u->verify_name = cu->server_name ? cu->server_name : cu->url.host;
-        u->server_name = cu->server_name || is_name ? u->verify_name : NULL;
-        if (build_tls(cu, u, error) < 0)
-            return ERR_CONFIG;
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -254,9 +342,10 @@ int web_config_site(const struct config *config, struct web_site *old,
     set_limits(&site->limits, c);
     err = build_zones(built, c, old);
     if (err == 0)
-        err = build_upstreams(built, c, error);
+        err = build_upstreams(built, c, old, error);
     if (err == 0)
         err = build_routes(built, c);
+    }
     if (err < 0) {
         web_site_unref(site);
         return err;

@@ -17,10 +17,45 @@ static const struct option_def upstream_options[] = {
      .help = "what routes call it"},
     {.name = "url",
      .type = OPT_ENDPOINT,
-     .offset = FIELD(url),
+     .offset = FIELD(urls),
      .values = "http=80|https=443",
-     .flags = OPT_REQUIRED,
-     .help = "https://host:port or http://host:port"},
+     .flags = OPT_LIST | OPT_REQUIRED,
+     .help = "https://host:port or http://host:port; several are equal "
+             "servers that share the requests"},
+    {.name = "weights",
+     .type = OPT_U32,
+     .offset = FIELD(weights),
+     .min = 1,
+     .max = WEB_WEIGHT_MAX,
+     .flags = OPT_LIST,
+     .help = "shares of the servers, in the order of url; otherwise equal"},
+    {.name = "balance",
+     .type = OPT_ENUM,
+     .offset = FIELD(balance),
+     .values = "round-robin",
+     .fallback = "round-robin",
+     .help = "which server a request goes to"},
+    {.name = "max-fails",
+     .type = OPT_U32,
+     .offset = FIELD(max_fails),
+     .max = 1000000,
+     .fallback = "3",
+     .help = "of several servers one is taken out after so many failures in a "
+             "row (no connection, no answer, not HTTP); 0: never"},
+    {.name = "fail-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(fail_time),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "10s",
+     .help = "and within this time"},
+    {.name = "out-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(out_time),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "10s",
+     .help = "how long; then one request tries it"},
     {.name = "host",
      .type = OPT_STRING,
      .offset = FIELD(host_field),
@@ -61,14 +96,14 @@ static const struct option_def upstream_options[] = {
      .offset = FIELD(idle_connections),
      .max = 100000,
      .fallback = "64",
-     .help = "unused connections kept by each worker"},
+     .help = "unused connections to each server kept by each worker"},
     {.name = "connections",
      .type = OPT_U32,
      .offset = FIELD(connections),
      .min = 1,
      .max = 1000000,
      .fallback = "20000",
-     .help = "connections of each worker in all; over it 503"},
+     .help = "connections of each worker to each server; over it 503"},
 };
 #undef FIELD
 
@@ -408,6 +443,40 @@ static void check_tls(struct config_build *build, const struct web_config *c)
                      c->keys.n, c->certificates.n);
 }
 
+bool web_config_is_https(const struct web_config_upstream *u)
+{
+    return u->urls.n > 0 && u->urls.items[0].transport == WEB_UPSTREAM_HTTPS;
+}
+
+static void check_servers(struct config_build *build,
+                          const struct web_config_upstream *u, size_t i)
+{
+    char key[KEY_SIZE];
+
+    key_of(key, "upstream", i, "url");
+    if (u->urls.n > WEB_BACKENDS_MAX)
+        config_error(build, key, "%zu servers; at most %d are allowed",
+                     u->urls.n, WEB_BACKENDS_MAX);
+    for (size_t k = 1; k < u->urls.n; k++) {
+        const struct endpoint *e = &u->urls.items[k];
+
+        if (e->transport != u->urls.items[0].transport)
+            config_error(build, key, "mixes https and http");
+        for (size_t j = 0; j < k; j++) {
+            if (strcmp(e->host, u->urls.items[j].host) == 0 &&
+                e->port == u->urls.items[j].port)
+                config_error(build, key, "\"%s:%u\" is there twice", e->host,
+                             e->port);
+        }
+    }
+    if (!web_config_is_https(u) && (u->ca_file || u->server_name))
+        config_error(build, key,
+                     "is not https: ca-file and server-name say nothing");
+    if (u->weights.n > 0 && u->weights.n != u->urls.n)
+        config_error(build, key_of(key, "upstream", i, "weights"),
+                     "%zu given for %zu servers", u->weights.n, u->urls.n);
+}
+
 static void check_upstreams(struct config_build *build,
                             const struct web_config *c)
 {
@@ -421,11 +490,8 @@ static void check_upstreams(struct config_build *build,
                 config_error(build, key_of(key, "upstream", i, "name"),
                              "\"%s\" is there twice", u->name);
         }
-        if (u->url.transport != WEB_UPSTREAM_HTTPS &&
-            (u->ca_file || u->server_name))
-            config_error(build, key_of(key, "upstream", i, "url"),
-                         "is not https: ca-file and server-name say nothing");
-        if (u->url.transport == WEB_UPSTREAM_HTTPS && !u->verify)
+        check_servers(build, u, i);
+        if (web_config_is_https(u) && !u->verify)
             config_warn(build, key_of(key, "upstream", i, "verify"),
                         "off: anybody on the way can be the back end");
     }

@@ -19,7 +19,12 @@ enum web_upstream_kind {
 
 struct web_config_upstream {
     const char *name;
-    struct endpoint url;
+    struct endpoint_list urls;
+    CONFIG_LIST(uint32_t) weights; /* in the order of urls; or none */
+    int balance;                   /* enum web_balance */
+    uint32_t max_fails;
+    uint64_t fail_time;
+    uint64_t out_time;
     const char *host_field;
     const char *server_name;
     const char *ca_file;
@@ -86,8 +91,11 @@ struct web_config {
 
 extern const struct config_spec web_config_spec;
 
+bool web_config_is_https(const struct web_config_upstream *upstream);
+
 /* Make the site. Zones of `old` (may be NULL) that have the same name and
- * meaning go on counting. Main thread.
+ * meaning go on counting; servers that stay in their upstream keep what is
+ * known of their health. Main thread.
  * Returns 0; or, said in `error`, ERR_CONFIG (a CA file) or -ENOMEM. */
 int web_config_site(const struct config *config, struct web_site *old,
                     struct buf *error, struct web_site **ret_site);

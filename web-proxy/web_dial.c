@@ -70,15 +70,15 @@ static const struct stream_events events = {
 /* Returns 0 when an attempt was started, else why the last one failed. */
 static int try_next(struct web_dial *dial, int err)
 {
-    const struct web_upstream *u = dial->options.upstream;
+    const struct web_backend *b = dial->options.backend;
     uint64_t now = worker_now(dial->options.worker);
 
     while (dial->next < dial->n) {
         struct stream_target target = {
             .to = dial->addrs[dial->next++],
-            .tls = u->tls,
-            .server_name = u->server_name,
-            .verify_name = u->verify_name,
+            .tls = b->upstream->tls,
+            .server_name = b->server_name,
+            .verify_name = b->verify_name,
             .options = dial->options.stream,
         };
 
@@ -107,20 +107,20 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, size_t n)
 
 struct web_dial *web_dial_new(const struct web_dial_options *options)
 {
-    const struct web_upstream *u = options->upstream;
+    const struct web_backend *b = options->backend;
     struct web_dial *dial = mem_zalloc(sizeof(*dial));
     int err;
 
     if (!dial)
         return NULL;
     dial->options = *options;
-    dial->deadline = worker_now(options->worker) + u->connect_ms;
+    dial->deadline = worker_now(options->worker) + b->upstream->connect_ms;
     list_push_back(options->list, &dial->node);
-    if (u->addr.family != ADDR_NONE) {
-        dial->addrs[dial->n++] = u->addr;
+    if (b->addr.family != ADDR_NONE) {
+        dial->addrs[dial->n++] = b->addr;
         err = try_next(dial, 0);
     } else {
-        err = resolver_lookup(options->resolver, span_str(u->host), u->port,
+        err = resolver_lookup(options->resolver, span_str(b->host), b->port,
                               ADDR_NONE, on_resolved, dial, &dial->lookup);
     }
     if (err < 0) {

@@ -15,7 +15,7 @@ struct web_dial;
 struct web_dial_options {
     struct worker *worker;
     struct resolver *resolver;
-    const struct web_upstream *upstream; /* outlives the attempt */
+    const struct web_backend *backend; /* outlives the attempt */
     struct stream_options stream;
     struct list *list; /* where it is kept while under way */
     /* One of the two is called, later, unless cancelled. The stream is the

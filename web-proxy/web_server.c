@@ -264,13 +264,13 @@ static void env_abort(void *arg, void *io)
 }
 
 static void *env_dial(void *arg, struct web_link *link,
-                      const struct web_upstream *upstream)
+                      const struct web_backend *backend)
 {
     struct web_server *server = arg;
     struct web_dial_options options = {
         .worker = server->worker,
         .resolver = server->resolver,
-        .upstream = upstream,
+        .backend = backend,
         .stream = server->stream_options,
         .list = &server->dials,
         .done = on_dialled,

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 
 enum { TICKET_LIFETIME_S = 3600 };
 
@@ -268,13 +269,59 @@ static void status_certificates(const struct tls_ctx *tls, struct buf *json)
     json_close(json, ']');
 }
 
+static void status_server(const struct web_backend *b, struct buf *json)
+{
+    struct web_health_counts counts;
+    char text[300];
+
+    web_health_read(b->health, &counts);
+    (void)snprintf(text, sizeof(text), "%s%s%s:%u",
+                   b->addr.family == ADDR_V6 ? "[" : "", b->host,
+                   b->addr.family == ADDR_V6 ? "]" : "", b->port);
+    json_open(json, '{');
+    json_key(json, "server");
+    json_str(json, text);
+    json_key(json, "state");
+    json_str(json, web_backend_state(b));
+    json_key(json, "weight");
+    json_u64(json, b->weight);
+    json_key(json, "failures");
+    json_u64(json, counts.failed);
+    json_key(json, "ejections");
+    json_u64(json, counts.ejected);
+    json_close(json, '}');
+}
+
+static void status_upstreams(const struct web_site *site, struct buf *json)
+{
+    json_key(json, "upstreams");
+    json_open(json, '[');
+    for (size_t i = 0; i < site->n_upstreams; i++) {
+        const struct web_upstream *u = &site->upstreams[i];
+
+        json_open(json, '{');
+        json_key(json, "name");
+        json_str(json, u->name);
+        json_key(json, "servers");
+        json_open(json, '[');
+        for (size_t k = 0; k < u->n_backends; k++)
+            status_server(&u->backends[k], json);
+        json_close(json, ']');
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
 void web_state_status(struct web_state *state, struct buf *json)
 {
     struct tls_ctx *tls = web_state_tls(state);
+    struct web_site *site = web_state_site(state);
 
     status_listeners(state, json);
     status_certificates(tls, json);
     tls_ctx_unref(tls);
+    status_upstreams(site, json);
+    web_site_unref(site);
     json_key(json, "connections");
     json_u64(json, conn_limit_open(state->limit));
 }

@@ -132,6 +132,31 @@ static bool is_pair(struct config_fill *fill, struct span text)
            config_fill_find(fill, span_trim(name), &index);
 }
 
+/* Does this part of an object's text go on with the list before it, as in
+ * "a=https://x,https://y" and "weights=3,1"? Not with lists of texts, where a
+ * mistyped name would pass. */
+static bool continues_list(struct config_fill *fill, struct span part)
+{
+    const struct option_def *def = fill->last;
+    struct span name, value;
+    size_t index;
+
+    return def && (def->flags & OPT_LIST) && def->type != OPT_STRING &&
+           def->type != OPT_FILE && def->type != OPT_SECRET_FILE &&
+           def->type != OPT_OBJECT && !span_cut(part, '=', &name, &value) &&
+           !config_fill_find(fill, part, &index);
+}
+
+static void continue_list(struct config_build *build, struct config_fill *fill,
+                          struct span part)
+{
+    size_t index = (size_t)(fill->last - fill->table->options);
+    size_t key = config_key_push(build, fill->last->name);
+
+    config_fill_text(build, fill, index, part);
+    config_key_pop(build, key);
+}
+
 void config_fill_object_text(struct config_build *build,
                              const struct option_def *def, struct span text,
                              void *item)
@@ -142,10 +167,13 @@ void config_fill_object_text(struct config_build *build,
 
     config_fill_init(&fill, def->object, item);
     config_fill_defaults(build, &fill);
+    fill.last = NULL;
     while (span_next(&text, ',', &part)) {
         part = span_trim(part);
         if (first && def->object->brief && !is_pair(&fill, part))
             object_brief(build, &fill, part);
+        else if (continues_list(&fill, part))
+            continue_list(build, &fill, part);
         else
             object_pair(build, &fill, part);
         first = false;
@@ -202,6 +230,7 @@ void config_fill_text(struct config_build *build, struct config_fill *fill,
 {
     const struct option_def *def = &fill->table->options[index];
 
+    fill->last = def;
     if (def->flags & OPT_LIST)
         set_list(build, def, text, field_of(fill, def));
     else

@@ -30,6 +30,7 @@ struct config_fill {
     const struct option_table *table;
     void *values;
     uint8_t stage[CONFIG_OPTIONS_MAX]; /* who set each row last */
+    const struct option_def *last;     /* set from text last, or NULL */
 };
 
 /* Memory of a snapshot: blocks, released together. */

@@ -38,6 +38,9 @@
  *   --route path=/ucassistant,upstream=cc,timeout=5s
  *   "route": ["/ucassistant=cc,timeout=5s"]
  *   "route": [{"path": "/ucassistant", "upstream": "cc", "timeout": "5s"}]
+ *
+ * In the short form a list of addresses, endpoints or numbers goes on behind a
+ * comma: "cc=https://a,https://b,weights=3,1".
  */
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H

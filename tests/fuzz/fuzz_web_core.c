@@ -147,10 +147,10 @@ static void env_close(void *arg, void *handle)
 }
 
 static void *env_dial(void *arg, struct web_link *link,
-                      const struct web_upstream *upstream)
+                      const struct web_backend *backend)
 {
     (void)arg;
-    (void)upstream;
+    (void)backend;
     if (n_dialling == IOS)
         return NULL;
     dialling[n_dialling++] = link;
@@ -304,8 +304,15 @@ static struct web_route routes[] = {
      .token = "token"},
     {.prefix = {(const uint8_t *)"/", 1}, .token = "token"},
 };
+static struct web_upstream upstream;
+static struct web_backend backends[2] = {
+    {.upstream = &upstream, .host = "a", .port = 1, .weight = 2},
+    {.upstream = &upstream, .host = "b", .port = 2, .weight = 1},
+};
 static struct web_upstream upstream = {.name = "a",
-                                       .host = "a",
+                                       .backends = backends,
+                                       .n_backends = 2,
+                                       .rule = {2, 1000, 500},
                                        .connect_ms = 1000,
                                        .idle_max = 4,
                                        .idle_ms = 1000,
@@ -325,6 +332,7 @@ static struct web_site site = {.limits = {.head_max = 4096,
                                .n_routes = 3,
                                .upstreams = &upstream,
                                .n_upstreams = 1,
+                               .n_backends = 2,
                                .refs = 1};
 
 static void start(struct web_stats *stats)
@@ -347,6 +355,8 @@ static void start(struct web_stats *stats)
         routes[i].tunnel_ms = 3000;
     }
     require(web_core_new(&core, &options) == 0);
+    for (size_t i = 0; i < 2; i++)
+        require((backends[i].health = web_health_new()) != NULL);
     step_accept();
 }
 
@@ -367,6 +377,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 3 + len;
     }
     web_core_free(core);
+    for (size_t i = 0; i < 2; i++)
+        web_health_unref(backends[i].health);
     for (size_t i = 0; i < n_ios; i++) {
         require(ios[i].gone);
         http_parser_free(ios[i].parser);

@@ -35,6 +35,7 @@ static void complete(struct web_exchange *x, bool reusable)
 static void fail(struct web_exchange *x)
 {
     stats_inc(&x->session->core->stats->upstream_invalid);
+    exchange_blame(x);
     exchange_fail(x, 502);
     session_continue(x->session);
 }
@@ -49,7 +50,7 @@ static void note_keep_alive(struct web_link *link, const struct http_msg *msg)
     struct span item;
     uint32_t seconds;
 
-    link->keep_ms = link->upstream->idle_ms;
+    link->keep_ms = link->backend->upstream->idle_ms;
     while (http_list_next(&list, &item)) {
         if (span_starts_nocase(item, "timeout=") &&
             span_to_u32(span_from(item, 8), 86400, &seconds) == 0) {
@@ -118,6 +119,7 @@ static void on_switching(struct web_exchange *x, const struct http_msg *msg)
         return;
     x->answer_begun = true;
     x->status = 101;
+    balance_on_answer(x->session->core, x->backend);
     core_count_answer(x->session->core, 101);
 }
 
@@ -143,6 +145,7 @@ static void on_final(struct web_exchange *x, const struct http_msg *msg)
     x->status = msg->status;
     core_count_answer(core, msg->status);
     note_keep_alive(x->link, msg);
+    balance_on_answer(core, x->backend);
 }
 
 static void on_head(struct web_exchange *x, const struct http_msg *msg)

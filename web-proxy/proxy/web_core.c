@@ -14,12 +14,12 @@ static int view_new(struct web_core *core, struct web_site *site,
 
     if (!view)
         return -ENOMEM;
-    view->pools = mem_zarray(site->n_upstreams + 1, sizeof(*view->pools));
+    view->pools = mem_zarray(site->n_backends + 1, sizeof(*view->pools));
     if (!view->pools) {
         mem_free(view);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < site->n_upstreams; i++)
+    for (size_t i = 0; i < site->n_backends; i++)
         list_init(&view->pools[i].idle);
     view->site = web_site_ref(site);
     view->users = 1;
@@ -42,7 +42,7 @@ void view_unref(struct web_core *core, struct web_view *view)
 /* Links nobody will ask for any more. */
 static void view_close_idle(struct web_view *view)
 {
-    for (size_t i = 0; i < view->site->n_upstreams; i++) {
+    for (size_t i = 0; i < view->site->n_backends; i++) {
         LIST_FOREACH (node, &view->pools[i].idle) {
             link_close(CONTAINER_OF(node, struct web_link, idle));
         }

@@ -48,7 +48,7 @@ struct web_env {
      * _dial_failed(), later. Returns what names it for undial(), or NULL when
      * it cannot even begin. */
     void *(*dial)(void *arg, struct web_link *link,
-                  const struct web_upstream *upstream);
+                  const struct web_backend *backend);
     /* Give the attempt up; no report comes. */
     void (*undial)(void *arg, void *dial);
 

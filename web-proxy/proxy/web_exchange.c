@@ -102,7 +102,7 @@ void exchange_drop(struct web_exchange *x)
 
 /* Before the answer has begun it can be one of ours; later the client has to
  * be told by a broken connection. */
-void exchange_fail(struct web_exchange *x, int status)
+static void fail_for(struct web_exchange *x, int status, uint64_t retry_s)
 {
     struct web_session *s = x->session;
     bool begun = x->answer_begun;
@@ -115,7 +115,17 @@ void exchange_fail(struct web_exchange *x, int status)
     if (begun)
         session_abort(s);
     else
-        session_answer(s, status, 0, span_of(NULL, 0));
+        session_answer(s, status, retry_s, span_of(NULL, 0));
+}
+
+void exchange_fail(struct web_exchange *x, int status)
+{
+    fail_for(x, status, 0);
+}
+
+void exchange_blame(struct web_exchange *x)
+{
+    balance_on_failure(x->session->core, x->backend);
 }
 
 /* ---- deadlines ---- */
@@ -178,6 +188,7 @@ void exchange_on_timeout(struct web_exchange *x)
         exchange_fail(x, 408);
     } else {
         stats_inc(&core->stats->upstream_timeout);
+        exchange_blame(x);
         exchange_fail(x, 504);
     }
 }
@@ -199,21 +210,32 @@ static void send_head(struct web_exchange *x)
         x->request_lost = true;
 }
 
-static void start(struct web_exchange *x)
+/* With its link, which may still be on the way. */
+static void proceed(struct web_exchange *x)
 {
-    struct web_link *link = link_get(x);
-
-    if (!link) {
-        exchange_fail(x, 503);
-        return;
-    }
-    stats_inc(&link->core->stats->proxied);
-    if (link->state == WEB_LINK_DIALLING) {
+    if (x->link->state == WEB_LINK_DIALLING) {
         x->state = WEB_EXCHANGE_DIALLING;
         session_set_due(x->session, TIMERS_NEVER); /* the dial has its own */
         return;
     }
     send_head(x);
+}
+
+static void start(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+
+    x->give_up = core->now + 2 * x->upstream->connect_ms;
+    if (link_get(x, false)) {
+        stats_inc(&core->stats->proxied);
+        proceed(x);
+    } else if (x->tried == 0) {
+        /* Every server is out: said at once, nobody is kept waiting. */
+        stats_inc(&core->stats->upstream_out);
+        fail_for(x, 503, balance_retry_s(x));
+    } else {
+        exchange_fail(x, 503);
+    }
 }
 
 void exchange_on_delay_over(struct web_exchange *x)
@@ -237,6 +259,13 @@ void exchange_on_dial_failed(struct web_exchange *x, int err)
 
     x->link = NULL;
     stats_inc(&core->stats->upstream_connect_failed);
+    exchange_blame(x);
+    /* Nothing was sent, so any request may go to the next server. */
+    if (core->now < x->give_up && link_get(x, x->retried)) {
+        stats_inc(&core->stats->failed_over);
+        proceed(x);
+        return;
+    }
     exchange_fail(x, err == -ETIMEDOUT ? 504 : 502);
 }
 
@@ -254,7 +283,7 @@ static int write_head(struct web_exchange *x, const struct web_request *rq)
 
     /* HTTP/1.0 knows requests without Host; HTTP/1.1 does not. */
     if (rq->host.len == 0 && !how.host_field)
-        how.host_field = x->upstream->host;
+        how.host_field = x->upstream->backends[0].host;
     web_forward_request(&x->head, rq, &how);
     x->head_method = rq->msg->method.len;
     x->path_at = x->head_method + 1;
@@ -295,7 +324,6 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
     x->view->users++;
     x->route = route;
     x->upstream = &x->view->site->upstreams[route->upstream];
-    x->pool = &x->view->pools[route->upstream];
     x->began = core->now;
     s->exchange = x;
     s->state = WEB_SESSION_EXCHANGE;
@@ -370,13 +398,35 @@ void exchange_on_request_end(struct web_exchange *x)
 
 /* ---- the link ended ---- */
 
-/* A kept connection may be closed by the back end just as we use it. When it
- * cannot have acted on the request, or acting twice does no harm, that is not
- * the client's affair (RFC 9110 9.2.2, RFC 9112 9.3.1). */
+/* A kept connection may be closed by the back end just as we use it, and a
+ * server of several may die. When it cannot have acted on the request, or
+ * acting twice does no harm, that is not the client's affair (RFC 9110 9.2.2,
+ * RFC 9112 9.3.1). */
 static bool may_retry(const struct web_exchange *x, bool untouched)
 {
-    return untouched && !x->retried && x->request_done && x->body_in == 0 &&
-           !x->request_chunked && web_request_is_idempotent(x->method);
+    bool elsewhere =
+        x->upstream->n_backends > 1 && !x->answer_begun && x->interims == 0;
+
+    return (untouched || elsewhere) && !x->retried && x->request_done &&
+           x->body_in == 0 && !x->request_chunked &&
+           web_request_is_idempotent(x->method);
+}
+
+/* On a new connection; to another server if there is one, since this one may
+ * just have died. */
+static bool retry(struct web_exchange *x)
+{
+    const struct web_backend *backend = x->backend;
+    struct web_pool *pool = x->pool;
+
+    x->retried = true;
+    x->request_lost = false;
+    stats_inc(&x->session->core->stats->retried);
+    if (link_get(x, true))
+        return true;
+    x->backend = backend;
+    x->pool = pool;
+    return link_dial(x) != NULL;
 }
 
 void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err)
@@ -384,19 +434,13 @@ void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err)
     struct web_core *core = x->session->core;
 
     x->link = NULL;
+    if (!untouched)
+        exchange_blame(x);
     if (may_retry(x, untouched)) {
-        struct web_link *link;
-
-        x->retried = true;
-        x->request_lost = false;
-        stats_inc(&core->stats->retried);
-        link = link_dial(x);
-        if (!link) {
+        if (retry(x))
+            proceed(x);
+        else
             exchange_fail(x, 503);
-            return;
-        }
-        x->state = WEB_EXCHANGE_DIALLING;
-        session_set_due(x->session, TIMERS_NEVER);
         return;
     }
     stats_inc(&core->stats->upstream_broken);

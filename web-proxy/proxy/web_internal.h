@@ -30,18 +30,19 @@ enum {
     WEB_INTERIM_MAX = 8,             /* 1xx answers to one request */
 };
 
-/* The links of one upstream that wait for work. */
+/* The links of one server, and its turn. */
 struct web_pool {
     struct list idle; /* front: used last */
     uint32_t n_idle;
     uint32_t n_links; /* in all */
+    int64_t turn;     /* round robin: how much this server is owed */
 };
 
 struct web_view {
     struct list node;
     struct web_site *site;
     unsigned users;         /* requests and links, and the core while current */
-    struct web_pool *pools; /* one per upstream */
+    struct web_pool *pools; /* one per server */
 };
 
 struct web_core {
@@ -116,7 +117,10 @@ struct web_exchange {
     struct web_view *view;
     const struct web_route *route;
     const struct web_upstream *upstream;
-    struct web_pool *pool;
+    const struct web_backend *backend; /* the server; NULL: none yet */
+    struct web_pool *pool;             /* of that server */
+    uint64_t tried;                    /* its servers, one bit each */
+    uint64_t give_up;                  /* no other server after this moment */
     struct web_link *link;
     enum web_exchange_state state;
 
@@ -162,7 +166,7 @@ struct web_link {
     struct web_core *core;
     struct web_view *view;
     struct web_pool *pool;
-    const struct web_upstream *upstream;
+    const struct web_backend *backend;
     void *io;
     void *dial;
     enum web_link_state state;
@@ -231,6 +235,8 @@ void exchange_on_request_end(struct web_exchange *x);
 void exchange_on_delay_over(struct web_exchange *x);
 void exchange_on_timeout(struct web_exchange *x);
 void exchange_fail(struct web_exchange *x, int status);
+/* Its server gave no answer: that speaks against the server. */
+void exchange_blame(struct web_exchange *x);
 void exchange_update_due(struct web_exchange *x);
 void exchange_on_dialled(struct web_exchange *x);
 void exchange_on_dial_failed(struct web_exchange *x, int err);
@@ -246,8 +252,10 @@ void answer_on_end(struct web_link *link, int err);
 
 /* ---- web_link.c ---- */
 
-/* An idle one if `reuse`, else a new one being dialled; NULL when neither. */
-struct web_link *link_get(struct web_exchange *x);
+/* To the server whose turn it is: an idle one unless `fresh`, else a new one
+ * being dialled. NULL when no server is left. */
+struct web_link *link_get(struct web_exchange *x, bool fresh);
+/* A new one to the server the exchange has. */
 struct web_link *link_dial(struct web_exchange *x);
 void link_keep(struct web_link *link);
 void link_close(struct web_link *link);
@@ -256,6 +264,16 @@ void link_on_timer(struct web_link *link);
 void link_recycle(struct web_core *core, struct web_link *link);
 void link_destroy(struct web_link *link);
 void link_update_reading(struct web_link *link);
+
+/* ---- web_balance.c ---- */
+
+/* Choose a server that was not tried and may be asked: x->backend, x->pool.
+ * False when there is none. */
+bool balance_pick(struct web_exchange *x);
+/* Seconds until one of the servers may be asked again. */
+uint64_t balance_retry_s(const struct web_exchange *x);
+void balance_on_failure(struct web_core *core, const struct web_backend *b);
+void balance_on_answer(struct web_core *core, const struct web_backend *b);
 
 /* ---- web_tunnel.c ---- */
 

@@ -107,9 +107,10 @@ static void attach(struct web_link *link, struct web_exchange *x)
 struct web_link *link_dial(struct web_exchange *x)
 {
     struct web_core *core = x->session->core;
+    const struct web_upstream *upstream = x->backend->upstream;
     struct web_link *link;
 
-    if (x->pool->n_links >= x->upstream->links_max) {
+    if (x->pool->n_links >= upstream->links_max) {
         stats_inc(&core->stats->upstream_full);
         return NULL;
     }
@@ -121,21 +122,22 @@ struct web_link *link_dial(struct web_exchange *x)
         link_destroy(link);
         return NULL;
     }
-    link->upstream = x->upstream;
+    link->backend = x->backend;
     link->view = x->view;
     link->view->users++;
     link->pool = x->pool;
     link->pool->n_links++;
     link->state = WEB_LINK_DIALLING;
     link->reused = false;
-    link->keep_ms = x->upstream->idle_ms;
+    link->keep_ms = upstream->idle_ms;
     link->io = NULL;
     list_push_back(&core->links, &link->node);
     stats_inc(&core->stats->links);
-    link->dial = core->env.dial(core->env.arg, link, x->upstream);
+    link->dial = core->env.dial(core->env.arg, link, x->backend);
     if (!link->dial) {
         bury(link);
         stats_inc(&core->stats->upstream_connect_failed);
+        balance_on_failure(core, x->backend);
         return NULL;
     }
     stats_inc(&core->stats->upstream_connects);
@@ -143,19 +145,31 @@ struct web_link *link_dial(struct web_exchange *x)
     return link;
 }
 
-struct web_link *link_get(struct web_exchange *x)
+static struct web_link *take_idle(struct web_exchange *x)
 {
     struct list *node = list_first(&x->pool->idle);
     struct web_link *link;
 
     if (!node)
-        return link_dial(x);
+        return NULL;
     link = CONTAINER_OF(node, struct web_link, idle);
     leave_idle(link);
     link->state = WEB_LINK_BUSY;
     link->reused = true;
     stats_inc(&link->core->stats->upstream_reused);
     attach(link, x);
+    return link;
+}
+
+struct web_link *link_get(struct web_exchange *x, bool fresh)
+{
+    struct web_link *link = NULL;
+
+    while (!link && balance_pick(x)) {
+        link = fresh ? NULL : take_idle(x);
+        if (!link)
+            link = link_dial(x);
+    }
     return link;
 }
 
@@ -178,7 +192,8 @@ void link_keep(struct web_link *link)
     link->exchange = NULL;
     /* Those of an older site are asked for by nobody. */
     if (core->draining || link->view != core->view ||
-        pool->n_idle >= link->upstream->idle_max || link->keep_ms == 0) {
+        pool->n_idle >= link->backend->upstream->idle_max ||
+        link->keep_ms == 0) {
         link_close(link);
         return;
     }

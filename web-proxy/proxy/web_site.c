@@ -1,6 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/web_site.h"
 
+bool web_upstream_ejects(const struct web_upstream *u)
+{
+    return u->n_backends > 1 && u->rule.fails_max > 0;
+}
+
+unsigned web_backend_flags(const struct web_backend *b)
+{
+    unsigned mask = web_upstream_ejects(b->upstream) ? WEB_HEALTH_EJECTED : 0;
+
+    return web_health_flags(b->health) & mask;
+}
+
+const char *web_backend_state(const struct web_backend *b)
+{
+    unsigned flags = web_backend_flags(b);
+
+    if (flags & WEB_HEALTH_DOWN)
+        return "down";
+    return flags & WEB_HEALTH_EJECTED ? "ejected" : "up";
+}
+
 struct web_site *web_site_ref(struct web_site *site)
 {
     __atomic_add_fetch(&site->refs, 1, __ATOMIC_RELAXED);

@@ -9,25 +9,52 @@
 #define WEB_SITE_H
 
 #include "base/cidr.h"
+#include "proxy/web_health.h"
 #include "proxy/web_route.h"
 
 struct tls_ctx;
 
-/* A back end. Strings are borrowed from the site's owner. */
-struct web_upstream {
-    const char *name;
+enum {
+    WEB_BACKENDS_MAX = 64, /* servers of an upstream */
+    WEB_WEIGHT_MAX = 1000,
+};
+
+/* Which server of an upstream a request goes to. */
+enum web_balance {
+    WEB_BALANCE_ROUND_ROBIN, /* in turn, by weight */
+    WEB_BALANCE_LEAST,       /* fewest of this worker's connections in use */
+    WEB_BALANCE_HASH,        /* by the client's address */
+};
+
+/* One server of an upstream. */
+struct web_backend {
+    const struct web_upstream *upstream;
     const char *host; /* to resolve; `addr` is ADDR_NONE then */
     struct addr addr;
     uint16_t port;
-    struct tls_ctx *tls;     /* NULL: plain TCP */
     const char *server_name; /* TLS: SNI; NULL: none */
     const char *verify_name; /* TLS: what the certificate must name */
-    const char *host_field;  /* Host to send; NULL: the client's own */
+    uint32_t weight;         /* 1 to WEB_WEIGHT_MAX */
+    uint64_t hash;           /* of host and port */
+    struct web_health *health;
+};
+
+/* A back end: a group of equal servers. Strings are borrowed from the site's
+ * owner. */
+struct web_upstream {
+    const char *name;
+    struct web_backend *backends; /* 1 to WEB_BACKENDS_MAX */
+    uint32_t n_backends;
+    uint32_t first; /* number of the first among all of the site */
+    enum web_balance balance;
+    struct web_health_rule rule; /* says nothing for a single server */
+    struct tls_ctx *tls;         /* NULL: plain TCP */
+    const char *host_field;      /* Host to send; NULL: the client's own */
 
     uint64_t connect_ms; /* TCP and TLS together */
-    uint32_t idle_max;   /* connections kept open by one worker */
+    uint32_t idle_max;   /* connections one worker keeps open to a server */
     uint64_t idle_ms;    /* and how long */
-    uint32_t links_max;  /* connections of one worker in all */
+    uint32_t links_max;  /* connections of one worker to a server in all */
 };
 
 struct web_limits {
@@ -51,6 +78,7 @@ struct web_site {
     size_t n_routes;
     struct web_upstream *upstreams;
     size_t n_upstreams;
+    size_t n_backends;         /* of all upstreams */
     const struct cidr *exempt; /* clients that no zone limits */
     size_t n_exempt;
     uint64_t hsts_s;     /* Strict-Transport-Security; 0: not sent */
@@ -62,6 +90,15 @@ struct web_site {
     void (*release)(struct web_site *site);
     unsigned refs; /* atomic */
 };
+
+/* The health flags that count under the present settings: a server may have
+ * got others before a reload. */
+unsigned web_backend_flags(const struct web_backend *backend);
+/* "up", "ejected" or "down". Any thread. */
+const char *web_backend_state(const struct web_backend *backend);
+/* Is a server taken out because requests fail? One alone is better asked in
+ * vain than never. */
+bool web_upstream_ejects(const struct web_upstream *upstream);
 
 /* Any thread. web_site_unref() accepts NULL. */
 struct web_site *web_site_ref(struct web_site *site);

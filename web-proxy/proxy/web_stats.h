@@ -49,8 +49,14 @@
       "requests that a back end failed")                                       \
     X(COUNTER, upstream_full, "upstream_failed", "reason=\"limit\"",           \
       "requests that a back end failed")                                       \
+    X(COUNTER, upstream_out, "upstream_failed", "reason=\"out\"",              \
+      "requests that a back end failed")                                       \
+    X(COUNTER, failed_over, "failed_over", "",                                 \
+      "connections that failed and were tried at another server")              \
+    X(COUNTER, ejected, "upstream_ejected", "",                                \
+      "servers taken out because requests failed")                             \
     X(COUNTER, retried, "retried", "",                                         \
-      "requests sent again because a kept connection had died")                \
+      "requests sent again because a connection had died")                     \
     X(COUNTER, tunnels_opened, "tunnels", "", "WebSockets opened")             \
     X(COUNTER, tunnel_timeout, "tunnel_timeouts", "",                          \
       "WebSockets closed for lack of traffic")                                 \

@@ -83,13 +83,13 @@ static void env_abort(void *arg, void *handle)
 }
 
 static void *env_dial(void *arg, struct web_link *link,
-                      const struct web_upstream *upstream)
+                      const struct web_backend *backend)
 {
     struct fake_dial *dial = &fake.dials[fake.n_dials++];
 
     (void)arg;
     ck_assert_uint_le(fake.n_dials, FAKE_IOS);
-    *dial = (struct fake_dial){link, upstream, true};
+    *dial = (struct fake_dial){link, backend, true};
     return dial;
 }
 
@@ -155,6 +155,29 @@ void fake_zone(struct web_route *route, const char *rate, uint32_t burst,
     route->rule = (struct web_zone_rule){burst, pace};
 }
 
+void fake_servers(uint32_t n)
+{
+    ck_assert_uint_lt(n, FAKE_BACKENDS);
+    fake.upstreams[0].backends = fake.backends;
+    fake.upstreams[0].n_backends = n;
+    fake.upstreams[1].backends = &fake.backends[n];
+    fake.upstreams[1].n_backends = 1;
+    fake.upstreams[1].first = n;
+    fake.site.n_backends = n + 1;
+    for (uint32_t i = 0; i < n + 1; i++) {
+        struct web_backend *b = &fake.backends[i];
+
+        b->upstream = &fake.upstreams[i == n];
+        b->host = "127.0.0.1";
+        b->port = (uint16_t)(8000 + i);
+        b->hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        b->weight = 1;
+        if (!b->health)
+            b->health = web_health_new();
+        ck_assert_ptr_nonnull(b->health);
+    }
+}
+
 void fake_setup(void)
 {
     memset(&fake, 0, sizeof(fake));
@@ -163,7 +186,7 @@ void fake_setup(void)
     fake.redirect = (struct web_entry){.redirect = true};
     for (int i = 0; i < 2; i++) {
         fake.upstreams[i].name = i == 0 ? "a" : "b";
-        fake.upstreams[i].host = "127.0.0.1";
+        fake.upstreams[i].rule = (struct web_health_rule){3, 10000, 5000};
         fake.upstreams[i].connect_ms = 5000;
         fake.upstreams[i].idle_max = 4;
         fake.upstreams[i].idle_ms = 50000;
@@ -172,6 +195,7 @@ void fake_setup(void)
     fake.site.routes = fake.routes;
     fake.site.upstreams = fake.upstreams;
     fake.site.n_upstreams = 2;
+    fake_servers(1);
     fake.site.refs = 1;
     fake.site.https_port = 8443;
     set_limits(&fake.site.limits);
@@ -199,6 +223,8 @@ void fake_teardown(void)
     web_core_free(fake.core);
     for (size_t i = 0; i < fake.n_zones; i++)
         web_zone_unref(fake.zones[i]);
+    for (size_t i = 0; i < FAKE_BACKENDS; i++)
+        web_health_unref(fake.backends[i].health);
     for (size_t i = 0; i < fake.n_ios; i++)
         free(fake.ios[i].out);
     ck_assert_uint_eq(fake.site.refs, 1);
@@ -272,6 +298,11 @@ struct fake_io *fake_dialled(void)
     io->link = dial->link;
     web_link_on_dialled(dial->link, io, fake.now);
     return io;
+}
+
+size_t fake_dialling(void)
+{
+    return (size_t)(oldest_dial()->backend - fake.backends);
 }
 
 void fake_dial_failed(int err)

@@ -15,6 +15,7 @@ enum {
     FAKE_IOS = 64,
     FAKE_OUT = 512 * 1024,
     FAKE_ROUTES = 8,
+    FAKE_BACKENDS = 8,
 };
 
 struct fake_io {
@@ -31,7 +32,7 @@ struct fake_io {
 
 struct fake_dial {
     struct web_link *link;
-    const struct web_upstream *upstream;
+    const struct web_backend *backend;
     bool open; /* neither done nor given up */
 };
 
@@ -41,6 +42,7 @@ struct fake {
     struct web_site site;
     struct web_route routes[FAKE_ROUTES];
     struct web_upstream upstreams[2];
+    struct web_backend backends[FAKE_BACKENDS];
     struct web_zone *zones[FAKE_ROUTES];
     size_t n_zones;
     struct web_entry https, http, redirect;
@@ -55,6 +57,8 @@ struct fake {
  * `fake.site` and the routes, then fake_start(). */
 extern struct fake fake;
 void fake_setup(void);
+/* Before fake_start(): give upstream "a" so many servers. */
+void fake_servers(uint32_t n);
 struct web_route *fake_route(const char *path, uint32_t upstream);
 void fake_zone(struct web_route *route, const char *rate, uint32_t burst,
                enum web_zone_pace pace);
@@ -68,6 +72,8 @@ struct fake_io *fake_client_at(const struct web_entry *entry,
 
 /* The oldest open dial succeeds: the back end's io. */
 struct fake_io *fake_dialled(void);
+/* The number of the server that is being dialled for longest. */
+size_t fake_dialling(void);
 void fake_dial_failed(int err);
 size_t fake_open_dials(void);
 

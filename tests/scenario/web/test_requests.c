@@ -168,7 +168,7 @@ START_TEST(routes_choose_the_back_end)
     fake_start();
     client = fake_client();
     fake_send(client, "GET /b/x HTTP/1.1\r\nHost: a\r\n\r\n");
-    ck_assert_str_eq(fake.dials[0].upstream->name, "b");
+    ck_assert_str_eq(fake.dials[0].backend->upstream->name, "b");
     fake_dialled();
 }
 END_TEST

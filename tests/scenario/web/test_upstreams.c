@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/* Several servers behind one name: turns, failures, trials, nobody left. */
+#include "support_fake.h"
+
+#include <errno.h>
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define POST "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define CLOSE_OK                                                               \
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+static void start_with(uint32_t servers)
+{
+    fake_servers(servers);
+    fake_start();
+}
+
+/* A request that dials; the server it goes to, which answers and closes. */
+static size_t ask(struct fake_io *client)
+{
+    struct fake_io *server;
+    size_t which;
+
+    fake_send(client, GET);
+    which = fake_dialling();
+    server = fake_dialled();
+    fake_send(server, CLOSE_OK);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 200 OK\r\n");
+    return which;
+}
+
+/* Let the server whose turn it is refuse until it is out: the others serve. */
+static void eject(struct fake_io *client, size_t victim)
+{
+    for (int fails = 0; fails < 3;) {
+        fake_send(client, GET);
+        while (fake_dialling() == victim) {
+            fake_dial_failed(-ECONNREFUSED);
+            fails++;
+        }
+        fake_send(fake_dialled(), CLOSE_OK);
+        ck_assert_starts(fake_take(client), "HTTP/1.1 200 OK\r\n");
+    }
+}
+
+START_TEST(servers_are_asked_in_turn)
+{
+    struct fake_io *client;
+
+    start_with(3);
+    client = fake_client();
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_uint_eq(ask(client), i);
+    }
+}
+END_TEST
+
+START_TEST(a_weight_is_a_share)
+{
+    unsigned asked[3] = {0};
+    struct fake_io *client;
+
+    fake_servers(3);
+    fake.backends[0].weight = 5;
+    fake_start();
+    client = fake_client();
+    for (int i = 0; i < 21; i++)
+        asked[ask(client)]++;
+    ck_assert_uint_eq(asked[0], 15);
+    ck_assert_uint_eq(asked[1], 3);
+    ck_assert_uint_eq(asked[2], 3);
+}
+END_TEST
+
+START_TEST(kept_links_belong_to_their_server)
+{
+    struct fake_io *client, *server[2];
+
+    start_with(2);
+    client = fake_client();
+    for (int i = 0; i < 2; i++) {
+        fake_send(client, GET);
+        server[i] = fake_dialled();
+        fake_send(server[i], OK);
+        fake_take(server[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        fake_send(client, GET);
+        ck_assert_starts(fake_take(server[i % 2]), "GET ");
+        fake_send(server[i % 2], OK);
+    }
+    ck_assert_uint_eq(fake.stats.upstream_connects, 2);
+}
+END_TEST
+
+START_TEST(a_refused_connection_is_tried_at_the_next_server)
+{
+    struct fake_io *client, *server;
+
+    start_with(3);
+    client = fake_client();
+    fake_send(client, GET);
+    ck_assert_uint_eq(fake_dialling(), 0);
+    fake_dial_failed(-ECONNREFUSED);
+    ck_assert_uint_eq(fake_dialling(), 1);
+    fake_dial_failed(-ETIMEDOUT);
+    ck_assert_uint_eq(fake_dialling(), 2);
+    server = fake_dialled();
+    ck_assert_starts(fake_take(server), "GET / HTTP/1.1\r\n");
+    fake_send(server, OK);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 200 OK\r\n");
+    ck_assert_uint_eq(fake.stats.failed_over, 2);
+    ck_assert_uint_eq(fake.stats.proxied, 1);
+}
+END_TEST
+
+START_TEST(content_goes_to_the_server_that_takes_it)
+{
+    struct fake_io *client, *server;
+
+    start_with(2);
+    client = fake_client();
+    fake_send(client, POST "hi");
+    fake_dial_failed(-ECONNREFUSED);
+    server = fake_dialled();
+    ck_assert_has(fake_take(server), "\r\n\r\nhi");
+    fake_send(server, OK);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 200 OK\r\n");
+}
+END_TEST
+
+START_TEST(when_all_refuse_it_is_502)
+{
+    struct fake_io *client;
+
+    start_with(2);
+    client = fake_client();
+    fake_send(client, GET);
+    fake_dial_failed(-ECONNREFUSED);
+    fake_dial_failed(-ECONNREFUSED);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 502 ");
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(no_other_server_is_tried_after_twice_the_time)
+{
+    struct fake_io *client;
+
+    start_with(4);
+    client = fake_client();
+    fake_send(client, GET);
+    fake_sleep(5000);
+    fake_dial_failed(-ETIMEDOUT);
+    fake_sleep(5000);
+    fake_dial_failed(-ETIMEDOUT);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 504 ");
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(a_server_that_keeps_failing_is_left_out)
+{
+    struct fake_io *client;
+
+    start_with(2);
+    client = fake_client();
+    eject(client, 0);
+    ck_assert_uint_eq(fake.stats.ejected, 1);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "ejected");
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(ask(client), 1);
+}
+END_TEST
+
+START_TEST(an_answer_in_between_forgives)
+{
+    struct fake_io *client;
+
+    start_with(2);
+    client = fake_client();
+    for (int i = 0; i < 10; i++) {
+        fake_send(client, GET);
+        if (fake_dialling() == 0 && i % 4 == 0)
+            fake_dial_failed(-ECONNREFUSED);
+        fake_send(fake_dialled(), CLOSE_OK);
+    }
+    ck_assert_uint_gt(fake.stats.upstream_connect_failed, 1);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+}
+END_TEST
+
+START_TEST(failures_far_apart_are_forgiven)
+{
+    struct fake_io *client;
+
+    start_with(2);
+    for (int fails = 0; fails < 6;) {
+        client = fake_client();
+        fake_send(client, GET);
+        while (fake_dialling() == 0) {
+            fake_dial_failed(-ECONNREFUSED);
+            fails++;
+        }
+        fake_send(fake_dialled(), CLOSE_OK);
+        fake_close(client, 0);
+        fake_sleep(5001);
+    }
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+}
+END_TEST
+
+START_TEST(one_request_tries_a_server_that_was_out)
+{
+    struct fake_io *client, *other, *server;
+
+    start_with(2);
+    client = fake_client();
+    other = fake_client();
+    eject(client, 0);
+    fake_sleep(5000);
+    fake_send(client, GET);
+    if (fake_dialling() == 1) { /* not yet its turn */
+        fake_send(fake_dialled(), CLOSE_OK);
+        fake_send(client, GET);
+    }
+    ck_assert_uint_eq(fake_dialling(), 0);
+    server = fake_dialled();
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(ask(other), 1);
+    fake_send(server, CLOSE_OK);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+    ck_assert_uint_eq(ask(other) + ask(other), 1);
+}
+END_TEST
+
+START_TEST(a_trial_that_fails_harms_nobody)
+{
+    struct fake_io *client;
+    unsigned trials = 0;
+
+    start_with(2);
+    client = fake_client();
+    eject(client, 0);
+    fake_sleep(5000);
+    for (int i = 0; i < 6; i++) {
+        fake_send(client, GET);
+        if (fake_dialling() == 0) {
+            fake_dial_failed(-ECONNREFUSED);
+            trials++;
+        }
+        fake_send(fake_dialled(), CLOSE_OK);
+        ck_assert_starts(fake_take(client), "HTTP/1.1 200");
+    }
+    ck_assert_uint_eq(trials, 1);
+    ck_assert_uint_eq(fake.stats.ejected, 1);
+}
+END_TEST
+
+START_TEST(when_all_are_out_it_is_503_at_once)
+{
+    struct fake_io *client;
+    const char *answer;
+
+    start_with(2);
+    client = fake_client();
+    for (int i = 0; i < 3; i++) {
+        fake_send(client, GET);
+        fake_dial_failed(-ECONNREFUSED);
+        fake_dial_failed(-ECONNREFUSED);
+    }
+    fake_take(client);
+    fake_sleep(1000);
+    fake_send(client, GET);
+    answer = fake_take(client);
+    ck_assert_starts(answer, "HTTP/1.1 503 ");
+    ck_assert_has(answer, "\r\nRetry-After: 4\r\n");
+    ck_assert_uint_eq(fake_open_dials(), 0);
+    ck_assert_uint_eq(fake.stats.upstream_out, 1);
+    ck_assert(!client->shut);
+    fake_sleep(4000);
+    ask(client);
+}
+END_TEST
+
+START_TEST(a_server_that_dies_with_a_get_is_replaced)
+{
+    struct fake_io *client, *server;
+
+    start_with(2);
+    client = fake_client();
+    fake_send(client, GET);
+    fake_close(fake_dialled(), -ECONNRESET);
+    ck_assert_uint_eq(fake_dialling(), 1);
+    server = fake_dialled();
+    fake_send(server, OK);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 200");
+    ck_assert_uint_eq(fake.stats.retried, 1);
+}
+END_TEST
+
+START_TEST(a_get_is_sent_twice_at_most)
+{
+    struct fake_io *client;
+
+    start_with(3);
+    client = fake_client();
+    fake_send(client, GET);
+    fake_close(fake_dialled(), -ECONNRESET);
+    fake_close(fake_dialled(), -ECONNRESET);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 502");
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(a_post_is_sent_once)
+{
+    struct fake_io *client, *server;
+
+    start_with(2);
+    client = fake_client();
+    fake_send(client, POST "hi");
+    server = fake_dialled();
+    ck_assert_has(fake_take(server), "hi");
+    fake_close(server, -ECONNRESET);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 502");
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(an_answer_that_began_is_not_replaced)
+{
+    struct fake_io *client, *server;
+
+    start_with(2);
+    client = fake_client();
+    fake_send(client, GET);
+    server = fake_dialled();
+    fake_send(server, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    fake_close(server, -ECONNRESET);
+    ck_assert(client->aborted);
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(a_dead_kept_link_is_replaced_at_another_server)
+{
+    struct fake_io *client, *server[2];
+
+    start_with(2);
+    client = fake_client();
+    for (int i = 0; i < 2; i++) {
+        fake_send(client, GET);
+        server[i] = fake_dialled();
+        fake_send(server[i], OK);
+    }
+    fake_take(client);
+    fake_send(client, GET);
+    fake_end(server[0]);
+    ck_assert_uint_eq(fake_dialling(), 1);
+    fake_send(fake_dialled(), OK);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 200");
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+}
+END_TEST
+
+START_TEST(a_full_server_is_passed_over)
+{
+    struct fake_io *client;
+
+    fake.upstreams[0].links_max = 1;
+    start_with(2);
+    for (size_t i = 0; i < 3; i++) {
+        client = fake_client();
+        fake_send(client, GET);
+    }
+    ck_assert_uint_eq(fake_open_dials(), 2);
+    ck_assert_starts(fake_take(client), "HTTP/1.1 503 ");
+}
+END_TEST
+
+START_TEST(a_single_server_is_never_taken_out)
+{
+    struct fake_io *client;
+
+    start_with(1);
+    client = fake_client();
+    for (int i = 0; i < 10; i++) {
+        fake_send(client, GET);
+        fake_dial_failed(-ECONNREFUSED);
+        ck_assert_starts(fake_take(client), "HTTP/1.1 502 ");
+    }
+    ask(client);
+}
+END_TEST
+
+START_TEST(a_reload_keeps_what_is_known)
+{
+    struct web_site next;
+    struct fake_io *client;
+
+    start_with(2);
+    client = fake_client();
+    eject(client, 0);
+    next = fake.site;
+    next.refs = 1;
+    web_core_set_site(fake.core, &next);
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(ask(client), 1);
+    web_core_set_site(fake.core, &fake.site);
+}
+END_TEST
+
+Suite *unit_suite(void)
+{
+    Suite *suite = suite_create("web upstreams");
+    TCase *tcase = tcase_create("upstreams");
+
+    tcase_add_checked_fixture(tcase, fake_setup, fake_teardown);
+    tcase_add_test(tcase, servers_are_asked_in_turn);
+    tcase_add_test(tcase, a_weight_is_a_share);
+    tcase_add_test(tcase, kept_links_belong_to_their_server);
+    tcase_add_test(tcase, a_refused_connection_is_tried_at_the_next_server);
+    tcase_add_test(tcase, content_goes_to_the_server_that_takes_it);
+    tcase_add_test(tcase, when_all_refuse_it_is_502);
+    tcase_add_test(tcase, no_other_server_is_tried_after_twice_the_time);
+    tcase_add_test(tcase, a_server_that_keeps_failing_is_left_out);
+    tcase_add_test(tcase, an_answer_in_between_forgives);
+    tcase_add_test(tcase, failures_far_apart_are_forgiven);
+    tcase_add_test(tcase, one_request_tries_a_server_that_was_out);
+    tcase_add_test(tcase, a_trial_that_fails_harms_nobody);
+    tcase_add_test(tcase, when_all_are_out_it_is_503_at_once);
+    tcase_add_test(tcase, a_server_that_dies_with_a_get_is_replaced);
+    tcase_add_test(tcase, a_get_is_sent_twice_at_most);
+    tcase_add_test(tcase, a_post_is_sent_once);
+    tcase_add_test(tcase, an_answer_that_began_is_not_replaced);
+    tcase_add_test(tcase, a_dead_kept_link_is_replaced_at_another_server);
+    tcase_add_test(tcase, a_full_server_is_passed_over);
+    tcase_add_test(tcase, a_single_server_is_never_taken_out);
+    tcase_add_test(tcase, a_reload_keeps_what_is_known);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
