@@ -336,6 +336,78 @@ static const struct option_def options[] = {
      .fallback = "1",
      .flags = OPT_RELOAD,
      .help = "answers in a row that make it count as up again"},
+    {.name = "guard-exempt",
+     .type = OPT_CIDR,
+     FIELD(guard_exempt),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "never limited, never banned; not set: loopback. Trusted proxies "
+             "never are"},
+    {.name = "source-rate",
+     .type = OPT_U32,
+     FIELD(source_rate),
+     .max = 1000000,
+     .fallback = "500",
+     .flags = OPT_RELOAD,
+     .help = "requests per second from one address (IPv6: /64), per worker; 0: "
+             "any"},
+    {.name = "source-burst",
+     .type = OPT_U32,
+     FIELD(source_burst),
+     .max = 10000000,
+     .fallback = "10000",
+     .flags = OPT_RELOAD,
+     .help =
+         "requests it may send at once; the last quarter only inside calls"},
+    {.name = "connection-rate",
+     .type = OPT_U32,
+     FIELD(connection_rate),
+     .max = 1000000,
+     .fallback = "100",
+     .flags = OPT_RELOAD,
+     .help = "requests per second on one connection; 0: any"},
+    {.name = "connection-burst",
+     .type = OPT_U32,
+     FIELD(connection_burst),
+     .max = 10000000,
+     .fallback = "1000",
+     .flags = OPT_RELOAD,
+     .help = "requests it may carry at once"},
+    {.name = "auth-failures",
+     .type = OPT_U32,
+     FIELD(auth_failures),
+     .max = 1000000,
+     .fallback = "30",
+     .flags = OPT_RELOAD,
+     .help = "refused credentials after which a source is banned; 0: never"},
+    {.name = "user-failures",
+     .type = OPT_U32,
+     FIELD(user_failures),
+     .max = 1000000,
+     .fallback = "60",
+     .flags = OPT_RELOAD,
+     .help = "after which a user gets in from known places only; 0: never"},
+    {.name = "auth-window",
+     .type = OPT_DURATION,
+     FIELD(auth_window),
+     .min = 1000,
+     .max = 86400000,
+     .fallback = "5m",
+     .flags = OPT_RELOAD,
+     .help = "in which these are counted"},
+    {.name = "ban-time",
+     .type = OPT_DURATION,
+     FIELD(ban_time),
+     .min = 1000,
+     .max = 86400000,
+     .fallback = "10m",
+     .flags = OPT_RELOAD,
+     .help = "how long a ban lasts"},
+    {.name = "block-scanners",
+     .type = OPT_BOOL,
+     FIELD(block_scanners),
+     .fallback = "true",
+     .flags = OPT_RELOAD,
+     .help = "hear nothing from known scanners"},
 };
 
 enum sip_transport sip_config_transport(const struct endpoint *endpoint)
@@ -526,6 +598,10 @@ static void check(struct config_build *build, void *values)
     if (cfg->inside_sources.n > SIP_INSIDE_MAX)
         config_error(build, "inside-source", "at most %d", SIP_INSIDE_MAX);
     check_strip(build, cfg);
+    if (cfg->guard_exempt.n + cfg->trusted_proxies.n > SIP_EXEMPT_MAX - 2)
+        config_error(build, "guard-exempt",
+                     "at most %d, with trusted-proxy together",
+                     SIP_EXEMPT_MAX - 2);
     if (cfg->websocket_path && cfg->websocket_path[0] != '/')
         config_error(build, "websocket-path", "must begin with /");
     if (cfg->idle_timeout <= cfg->ping_interval)
@@ -593,6 +669,43 @@ static void fill_lists(const struct sip_config *cfg,
         core->strip[core->n_strip++] = strip_default[i];
 }
 
+/* What comes from this host comes through a web proxy: it is everybody. */
+static void fill_exempt(const struct sip_config *cfg,
+                        struct sip_guard_config *guard)
+{
+    static const char *const loopback[] = {"127.0.0.0/8", "::1"};
+    const struct cidr_list *lists[] = {&cfg->guard_exempt,
+                                       &cfg->trusted_proxies};
+
+    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+        for (size_t i = 0; i < lists[k]->n && guard->n_exempt < SIP_EXEMPT_MAX;
+             i++)
+            guard->exempt[guard->n_exempt++] = lists[k]->items[i];
+    }
+    for (size_t i = 0; cfg->guard_exempt.n == 0 && i < ARRAY_SIZE(loopback) &&
+                       guard->n_exempt < SIP_EXEMPT_MAX;
+         i++) {
+        if (cidr_parse(span_str(loopback[i]),
+                       &guard->exempt[guard->n_exempt]) == 0)
+            guard->n_exempt++;
+    }
+}
+
+static void fill_guard(const struct sip_config *cfg,
+                       struct sip_guard_config *guard)
+{
+    guard->source_rate = cfg->source_rate;
+    guard->source_burst = cfg->source_burst;
+    guard->flow_rate = cfg->connection_rate;
+    guard->flow_burst = cfg->connection_burst;
+    guard->source_failures = cfg->auth_failures;
+    guard->user_failures = cfg->user_failures;
+    guard->window_ms = (uint32_t)cfg->auth_window;
+    guard->ban_ms = (uint32_t)cfg->ban_time;
+    guard->scanners = cfg->block_scanners;
+    fill_exempt(cfg, guard);
+}
+
 /* Any text or bytes of at least 16 become a key of the right size. */
 static void key_from(const struct option_secret *secret,
                      struct sip_token_key *key)
@@ -639,6 +752,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     fill_servers(cfg, &core->dispatch);
     fill_lists(cfg, core);
     fill_keys(cfg, &core->keys);
+    fill_guard(cfg, &core->guard);
     core->txn = sip_txn_config_default;
     core->txn.max = share(cfg->max_transactions, workers);
     core->max_pending = cfg->max_pending;

@@ -44,6 +44,7 @@ struct sip_config {
     struct string_list strip_headers;
     struct cidr_list trusted_proxies;
     struct cidr_list inside_sources;
+    struct cidr_list guard_exempt;
     const char *websocket_path;
     const char *certificate;
     const char *key;
@@ -69,6 +70,15 @@ struct sip_config {
     uint64_t probe_timeout;
     uint32_t down_after;
     uint32_t up_after;
+    uint32_t source_rate;
+    uint32_t source_burst;
+    uint32_t connection_rate;
+    uint32_t connection_burst;
+    uint32_t auth_failures;
+    uint32_t user_failures;
+    uint64_t auth_window;
+    uint64_t ban_time;
+    bool block_scanners;
 };
 
 extern const struct config_spec sip_config_spec;

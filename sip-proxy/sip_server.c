@@ -44,6 +44,15 @@ void sip_shared_tls(struct sip_shared *shared, struct tls_ctx **ret_server,
     pthread_mutex_unlock(&shared->lock);
 }
 
+void sip_shared_note_ban(struct sip_shared *shared, const struct addr *source,
+                         uint64_t until)
+{
+    pthread_mutex_lock(&shared->ban_lock);
+    shared->bans[shared->next_ban++ % SIP_BAN_NOTES] =
+        (struct sip_ban_note){*source, until};
+    pthread_mutex_unlock(&shared->ban_lock);
+}
+
 static bool is_down(const struct sip_shared *shared,
                     const struct sip_media_server *server)
 {
@@ -68,6 +77,7 @@ static void stop(void *state)
     tls_ctx_unref(shared->tls_server);
     tls_ctx_unref(shared->tls_client);
     (void)pthread_mutex_destroy(&shared->lock);
+    (void)pthread_mutex_destroy(&shared->ban_lock);
     mem_wipe(&shared->random_key, sizeof(shared->random_key));
     mem_free(shared);
 }
@@ -160,6 +170,7 @@ static int start(struct daemon *daemon, const struct config *config,
     if (!shared)
         return -ENOMEM;
     (void)pthread_mutex_init(&shared->lock, NULL);
+    (void)pthread_mutex_init(&shared->ban_lock, NULL);
     shared->daemon = daemon;
     shared->workers = daemon_workers(daemon);
     crypto_random(&shared->epoch, sizeof(shared->epoch));
@@ -220,9 +231,33 @@ static void write_server(const struct sip_shared *shared,
     json_close(json, '}');
 }
 
+static void write_bans(struct sip_shared *shared, struct buf *json)
+{
+    uint64_t now = worker_now(daemon_main_worker(shared->daemon));
+
+    json_key(json, "banned");
+    json_open(json, '[');
+    pthread_mutex_lock(&shared->ban_lock);
+    for (size_t i = 0; i < SIP_BAN_NOTES; i++) {
+        const struct sip_ban_note *ban = &shared->bans[i];
+        char text[ADDR_TEXT_SIZE];
+
+        if (ban->until <= now)
+            continue;
+        json_open(json, '{');
+        json_key(json, "source");
+        json_str(json, addr_ip_str(&ban->source, text));
+        json_key(json, "seconds");
+        json_u64(json, (ban->until - now + 999) / 1000);
+        json_close(json, '}');
+    }
+    pthread_mutex_unlock(&shared->ban_lock);
+    json_close(json, ']');
+}
+
 static void status(void *state, struct buf *json)
 {
-    const struct sip_shared *shared = state;
+    struct sip_shared *shared = state;
     const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
 
     json_key(json, "listeners");
@@ -248,6 +283,7 @@ static void status(void *state, struct buf *json)
     for (size_t i = 0; i < cfg->media_servers.n; i++)
         write_server(shared, &cfg->media_servers.items[i], json);
     json_close(json, ']');
+    write_bans(shared, json);
 }
 
 /* Ready while some media server is up. */

@@ -18,7 +18,16 @@
 struct sip_worker;
 struct tls_ctx;
 
-enum { SIP_WORKERS_MAX = 256 }; /* a token's byte */
+enum {
+    SIP_WORKERS_MAX = 256, /* a token's byte */
+    SIP_BAN_NOTES = 64,
+};
+
+/* One of the newest bans. */
+struct sip_ban_note {
+    struct addr source;
+    uint64_t until; /* ms; 0: none */
+};
 
 struct sip_shared {
     struct daemon *daemon;
@@ -37,6 +46,9 @@ struct sip_shared {
     /* By sip_server_tag(): 1 when down. What the last worker that noticed
      * says; for /status and /readyz. */
     _Atomic uint8_t down[UINT16_MAX + 1];
+    pthread_mutex_t ban_lock;
+    struct sip_ban_note bans[SIP_BAN_NOTES]; /* for /status */
+    size_t next_ban;
 };
 
 extern const struct daemon_spec sip_daemon_spec;
@@ -53,5 +65,9 @@ void sip_shared_tls(struct sip_shared *shared, struct tls_ctx **ret_server,
 
 /* Any worker's thread. */
 void sip_shared_set_down(struct sip_shared *shared, uint16_t tag, bool down);
+
+/* Any worker's thread. */
+void sip_shared_note_ban(struct sip_shared *shared, const struct addr *source,
+                         uint64_t until);
 
 #endif /* SIP_SERVER_H */

@@ -104,6 +104,22 @@ static void on_mail_state(struct worker *worker, void *arg)
     mem_free(mail);
 }
 
+struct mail_ban {
+    struct sip_shared *shared;
+    struct addr source;
+    uint64_t until;
+};
+
+static void on_mail_ban(struct worker *worker, void *arg)
+{
+    struct mail_ban *mail = arg;
+    struct sip_worker *w = self(mail->shared, worker);
+
+    if (w && w->core)
+        sip_core_on_banned(w->core, &mail->source, mail->until);
+    mem_free(mail);
+}
+
 /* --- what the core asks for --- */
 
 /* On the stream with a media server; another worker may have it. */
@@ -145,8 +161,8 @@ static void on_close(void *arg, void *conn, enum sip_close_why why)
 {
     struct sip_worker *w = arg;
 
-    (void)why; /* there is one reason only */
-    SIP_SHELL_COUNT(w, ws_garbage);
+    if (why == SIP_CLOSE_GARBAGE)
+        SIP_SHELL_COUNT(w, ws_garbage);
     ((struct sip_link *)conn)->close(conn, SIP_LINK_GARBAGE);
 }
 
@@ -177,6 +193,24 @@ static void on_server_state(void *arg, const struct sip_server *server)
     for (unsigned i = 0; i < w->shared->workers; i++) {
         if (i != w->index)
             tell(w, i, server->tag, server->up);
+    }
+}
+
+static void on_banned(void *arg, const struct addr *source, uint64_t until)
+{
+    struct sip_worker *w = arg;
+
+    sip_shared_note_ban(w->shared, source, until);
+    for (unsigned i = 0; i < w->shared->workers; i++) {
+        struct mail_ban *mail;
+
+        if (i == w->index)
+            continue;
+        mail = mem_alloc(sizeof(*mail));
+        if (!mail)
+            return; /* that worker bans by itself when it sees as much */
+        *mail = (struct mail_ban){w->shared, *source, until};
+        (void)post(w, i, on_mail_ban, mail);
     }
 }
 
@@ -239,6 +273,13 @@ static void on_accept(struct listener *listener, struct stream *stream,
     const struct sip_accept *a = arg;
 
     (void)listener;
+    if (a->owner->shared->locals[a->listener].zone == SIP_OUTSIDE &&
+        sip_core_is_banned(a->owner->core, stream_peer(stream),
+                           worker_now(a->owner->worker))) {
+        SIP_SHELL_COUNT(a->owner, connections_banned);
+        stream_close(stream);
+        return;
+    }
     if (sip_transport_is_ws(a->owner->shared->locals[a->listener].transport))
         sip_ws_accept(a->owner, stream, a->listener);
     else
@@ -311,6 +352,7 @@ static int make_core(struct sip_worker *w)
                                 .close = on_close,
                                 .hand_over = on_hand_over,
                                 .server_state = on_server_state,
+                                .banned = on_banned,
                                 .random = on_random,
                                 .arg = w};
 

@@ -44,6 +44,8 @@ struct sip_accept {
       "result=\"request\"", "WebSocket handshakes")                            \
     X(COUNTER, ws_refused_full, "websocket_handshakes", "result=\"full\"",     \
       "WebSocket handshakes")                                                  \
+    X(COUNTER, ws_refused_banned, "websocket_handshakes", "result=\"banned\"", \
+      "WebSocket handshakes")                                                  \
     X(COUNTER, ws_handshake_timeouts, "websocket_handshakes",                  \
       "result=\"timeout\"", "WebSocket handshakes")                            \
     X(COUNTER, ws_messages_in, "websocket_messages", "direction=\"in\"",       \
@@ -71,6 +73,8 @@ struct sip_accept {
       "TCP and TLS connections we closed")                                     \
     X(COUNTER, streams_unknown, "streams_closed", "why=\"unknown_source\"",    \
       "TCP and TLS connections we closed")                                     \
+    X(COUNTER, connections_banned, "connections_refused", "",                  \
+      "connections of banned sources, closed before anything was read")        \
     X(COUNTER, connects_failed, "connects_failed", "",                         \
       "streams to media servers that could not be opened")                     \
     X(COUNTER, stream_messages_in, "stream_messages", "direction=\"in\"",      \

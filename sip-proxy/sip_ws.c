@@ -236,15 +236,20 @@ static void on_request(struct sip_ws *ws, const struct http_msg *msg)
     struct sip_worker *w = ws->owner;
     uint64_t now = worker_now(w->worker);
     uint32_t group;
-    int status;
+    int status, err;
 
     if (!group_of(ws, msg->path, &group)) {
         refuse(ws, 404, &w->stats->ws_refused_path);
         return;
     }
     find_client(ws, msg);
-    if (sip_core_open_flow(w->core, &ws->from, &ws->link, group, now,
-                           &ws->from.flow) < 0) {
+    err = sip_core_open_flow(w->core, &ws->from, &ws->link, group, now,
+                             &ws->from.flow);
+    if (err == ERR_DENIED) {
+        refuse(ws, 403, &w->stats->ws_refused_banned);
+        return;
+    }
+    if (err < 0) {
         refuse(ws, 503, &w->stats->ws_refused_full);
         return;
     }

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "proxy/sip_admit.h"
 #include "proxy/sip_fork.h"
 #include "proxy/sip_rewrite.h"
 #include "proxy/sip_sanity.h"
@@ -220,6 +221,7 @@ int sip_core_new(struct sip_core **ret_core,
                  struct sip_stats *stats, uint64_t now)
 {
     struct sip_core *core = mem_zalloc(sizeof(*core));
+    uint8_t seed[16];
     const struct sip_txn_env txn_env = {
         .send = txn_send,
         .on_response = txn_response,
@@ -244,7 +246,10 @@ int sip_core_new(struct sip_core **ret_core,
     seed_loops(core);
     sip_dispatch_init(&core->dispatch, &config->dispatch, now);
     core->next_tick = now + TICK_MS;
-    err = sip_flows_new(&core->flows, config->max_flows, place->epoch);
+    env->random(env->arg, seed, sizeof(seed));
+    err = sip_guard_new(&core->guard, &config->guard, seed);
+    if (err == 0)
+        err = sip_flows_new(&core->flows, config->max_flows, place->epoch);
     if (err == 0)
         err = pool_new(&core->forks, sizeof(struct sip_fork), config->txn.max);
     if (err == 0)
@@ -271,6 +276,7 @@ void sip_core_free(struct sip_core *core)
     }
     pool_free(core->forks);
     sip_flows_free(core->flows);
+    sip_guard_free(core->guard);
     sip_edit_deinit(&core->edit);
     buf_deinit(&core->out);
     mem_free(core);
@@ -280,6 +286,7 @@ void sip_core_reload(struct sip_core *core,
                      const struct sip_core_config *config, uint64_t now)
 {
     core->config = config;
+    sip_guard_reload(core->guard, &config->guard);
     sip_dispatch_reload(&core->dispatch, &config->dispatch, now);
 }
 
@@ -289,8 +296,11 @@ int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
                        void *conn, uint32_t group, uint64_t now,
                        uint64_t *ret_flow)
 {
-    struct sip_flow *flow = sip_flows_open(core->flows, from, conn, now);
+    struct sip_flow *flow;
 
+    if (sip_core_is_banned(core, &from->remote, now))
+        return ERR_DENIED;
+    flow = sip_flows_open(core->flows, from, conn, now);
     if (!flow) {
         SIP_COUNT(core, flows_refused);
         return ERR_LIMIT;
@@ -298,6 +308,7 @@ int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
     SIP_COUNT(core, flows_opened);
     stats_set(&core->stats->flows, sip_flows_count(core->flows));
     flow->target.worker = core->place.worker;
+    sip_guard_flow_init(core->guard, &flow->rate, now);
     flow->group = group ? group : sip_local_of(core, from)->group;
     *ret_flow = flow->target.flow;
     return 0;
@@ -377,7 +388,7 @@ static bool is_keep_alive(struct span message)
 }
 
 static void on_malformed(struct sip_core *core, const struct sip_target *from,
-                         struct sip_flow *flow)
+                         struct sip_flow *flow, uint64_t now)
 {
     const struct sip_msg *msg = &core->msg;
     struct sip_reply reply = {.status = sip_fault_status(msg->fault),
@@ -386,7 +397,7 @@ static void on_malformed(struct sip_core *core, const struct sip_target *from,
     SIP_COUNT(core, malformed);
     log_debug("message not understood reason=\"%s\"",
               sip_fault_str(msg->fault));
-    if (sip_msg_is_answerable(msg))
+    if (sip_admit_malformed(core, from, now) && sip_msg_is_answerable(msg))
         sip_core_reply(core, msg, from, &reply);
     if (flow && flow->conn && ++flow->garbage >= GARBAGE_MAX)
         core->env.close(core->env.arg, flow->conn, SIP_CLOSE_GARBAGE);
@@ -563,6 +574,8 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
         SIP_COUNT(core, unknown_source);
         return;
     }
+    if (!sip_admit_source(core, from, flow, now))
+        return;
     if (is_keep_alive(message)) {
         if (message.len >= 4)
             (void)sip_core_send(core, from, span_str("\r\n"));
@@ -570,9 +583,11 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
     }
     if (sip_msg_parse(&core->msg, message, sip_framing_of(from->transport),
                       &core->config->limits) < 0) {
-        on_malformed(core, from, flow);
+        on_malformed(core, from, flow, now);
         return;
     }
+    if (!sip_admit_message(core, from, flow, now))
+        return;
     if (hand_over(core, from, message))
         return;
     count(core, from);
@@ -602,6 +617,18 @@ void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
     (void)sip_dispatch_set_state(&core->dispatch, tag, up, now);
 }
 
+void sip_core_on_banned(struct sip_core *core, const struct addr *source,
+                        uint64_t until)
+{
+    sip_guard_ban(core->guard, source, until);
+}
+
+bool sip_core_is_banned(struct sip_core *core, const struct addr *source,
+                        uint64_t now)
+{
+    return sip_guard_is_banned(core->guard, source, now);
+}
+
 /* --- time --- */
 
 static void refresh_gauges(struct sip_core *core)
@@ -629,6 +656,10 @@ static void on_tick(struct sip_core *core, uint64_t now)
 {
     core->next_tick = now + TICK_MS;
     refresh_gauges(core);
+    sip_guard_sweep(core->guard, now);
+    /* All workers know all bans: one shows them. */
+    if (core->place.worker == 0)
+        stats_set(&core->stats->banned, sip_guard_bans(core->guard));
     if (++core->ticks % SWEEP_TICKS == 0)
         sweep_datagram_flows(core, now);
 }

@@ -17,6 +17,7 @@
 #include "base/cidr.h"
 #include "msg/sip_msg.h"
 #include "proxy/sip_dispatch.h"
+#include "proxy/sip_guard.h"
 #include "proxy/sip_stats.h"
 #include "proxy/sip_token.h"
 #include "txn/sip_txn.h"
@@ -58,6 +59,7 @@ struct sip_core_config {
     struct sip_token_keys keys;
     struct sip_txn_config txn;
     struct sip_limits limits;
+    struct sip_guard_config guard;
     struct sip_domain domains[SIP_DOMAINS_MAX]; /* none: all are served */
     size_t n_domains;
     struct cidr inside[SIP_INSIDE_MAX]; /* more sources on the inner side */
@@ -85,6 +87,8 @@ struct sip_place {
 
 enum sip_close_why {
     SIP_CLOSE_GARBAGE, /* too many messages not understood */
+    SIP_CLOSE_SCANNER,
+    SIP_CLOSE_BANNED,
 };
 
 /* What the core needs from the world. None may call back into the core. */
@@ -102,6 +106,8 @@ struct sip_env {
                      struct span message);
     /* This core found that a media server went down or came back. */
     void (*server_state)(void *arg, const struct sip_server *server);
+    /* The guard of this core banned a source until then: tell the others. */
+    void (*banned)(void *arg, const struct addr *source, uint64_t until);
     /* Strong randomness. */
     void (*random)(void *arg, void *out, size_t len);
     void *arg;
@@ -126,7 +132,8 @@ void sip_core_reload(struct sip_core *core,
 
 /* A client's connection is open. `from`: transport, listener, addresses (the
  * client's real one). `group`: by path, 0 when it did not say. Returns 0 and
- * the flow's id for `from->flow` of its messages, or ERR_LIMIT. */
+ * the flow's id for `from->flow` of its messages, ERR_LIMIT, or ERR_DENIED
+ * when its source is banned. */
 int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
                        void *conn, uint32_t group, uint64_t now,
                        uint64_t *ret_flow);
@@ -155,6 +162,14 @@ bool sip_core_knows_source(const struct sip_core *core,
 /* Another worker's core found this. */
 void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
                               uint64_t now);
+
+/* Another worker's core banned a source. */
+void sip_core_on_banned(struct sip_core *core, const struct addr *source,
+                        uint64_t until);
+
+/* No connection is to be taken from there. */
+bool sip_core_is_banned(struct sip_core *core, const struct addr *source,
+                        uint64_t now);
 
 void sip_core_on_timer(struct sip_core *core, uint64_t now);
 uint64_t sip_core_next_deadline(const struct sip_core *core);

@@ -13,6 +13,7 @@
 #define SIP_FLOW_H
 
 #include "base/list.h"
+#include "base/ratelim.h"
 #include "proxy/sip_token.h"
 #include "txn/sip_target.h"
 
@@ -34,6 +35,7 @@ struct sip_flow {
     uint64_t last_seen;       /* ms */
     uint64_t messages;        /* received */
     uint32_t garbage;         /* messages that were none */
+    struct ratelim rate;      /* of requests; sip_guard.h */
     uint32_t pending;         /* requests from here that hold transactions */
     struct list forks;        /* requests under way that came from here */
     /* Contact URIs we replaced (servers without Path), NUL-terminated; owned.

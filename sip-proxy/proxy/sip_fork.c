@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "proxy/sip_admit.h"
 #include "proxy/sip_rewrite.h"
 
 #include <errno.h>
@@ -272,6 +273,8 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
     fork->flow = route->flow->target.flow;
     fork->hash = hash;
     fork->from = *from;
+    fork->has_credentials =
+        fork->is_inward && sip_admit_has_credentials(request);
     fork->busy = true;
     if (sip_txns_server_new(core->txns, request, from, pool_id_u64(fork->id),
                             now, &fork->server) < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_fork_internal.h"
 
+#include "proxy/sip_admit.h"
 #include "proxy/sip_rewrite.h"
 
 /* RFC 3261 16.7 step 6: 6xx first, then the lowest class, and among 4xx what
@@ -258,6 +259,22 @@ static void note_health(struct sip_core *core, const struct sip_fork *fork,
         sip_core_server_answered(core, server, now);
 }
 
+/* Credentials were good, or not. */
+static void note_credentials(struct sip_core *core, const struct sip_fork *fork,
+                             const struct sip_msg *response, uint64_t now)
+{
+    const struct sip_msg *request;
+
+    if (!fork->has_credentials || fork->finished ||
+        !sip_guard_wants(core->guard, fork->method, response->status))
+        return;
+    request = sip_fork_request_of(core, fork);
+    if (request)
+        sip_admit_response(core, &fork->from,
+                           sip_flows_find(core->flows, fork->flow), request,
+                           response, now);
+}
+
 void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
                           uint64_t user, const struct sip_msg *response,
                           uint64_t now)
@@ -272,6 +289,7 @@ void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
         return;
     }
     note_health(core, fork, b, response->status, now);
+    note_credentials(core, fork, response, now);
     b->status = response->status;
     if (b == &fork->branches[fork->n - 1])
         timers_cancel(&core->timers, &fork->silence);

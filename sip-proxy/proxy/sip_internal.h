@@ -20,6 +20,7 @@ struct sip_core {
     struct sip_env env;
     struct sip_stats *stats;
     struct sip_flows *flows;
+    struct sip_guard *guard;
     struct sip_txns *txns;
     struct pool *forks;
     struct timers timers; /* of forks */

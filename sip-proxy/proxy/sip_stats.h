@@ -26,6 +26,9 @@
     X(flow_gone, 430, "Flow Failed")                                           \
     X(no_flow, 404, "Not Found")                                               \
     X(no_server, 503, "No Media Server Available")                             \
+    X(connection_rate, 503, "Too Many Requests")                               \
+    X(source_rate, 503, "Too Many Requests")                                   \
+    X(guessed_user, 403, "Forbidden")                                          \
     X(client_full, 503, "Too Many Requests Under Way")                         \
     X(full, 503, "Service Unavailable")
 
@@ -85,6 +88,20 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "messages the transport did not take")                                   \
     X(COUNTER, edit_failures, "edit_failures", "",                             \
       "messages that could not be rewritten")                                  \
+    X(COUNTER, dropped_banned, "dropped", "reason=\"banned\"",                 \
+      "datagrams the guard dropped")                                           \
+    X(COUNTER, dropped_scanner, "dropped", "reason=\"scanner\"",               \
+      "datagrams the guard dropped")                                           \
+    X(COUNTER, dropped_rate, "dropped", "reason=\"rate\"",                     \
+      "datagrams the guard dropped")                                           \
+    X(COUNTER, closed_banned, "closed", "reason=\"banned\"",                   \
+      "connections the guard closed")                                          \
+    X(COUNTER, closed_scanner, "closed", "reason=\"scanner\"",                 \
+      "connections the guard closed")                                          \
+    X(COUNTER, guesses, "auth_failures", "",                                   \
+      "credentials that a media server refused")                               \
+    X(COUNTER, bans, "bans", "", "sources banned")                             \
+    X(GAUGE, banned, "banned_sources", "", "sources banned now")               \
     X(COUNTER, flows_opened, "flows_opened", "", "connections opened")         \
     X(COUNTER, flows_refused, "flows_refused", "",                             \
       "connections refused because the table was full")                        \

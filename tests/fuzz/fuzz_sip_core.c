@@ -91,6 +91,13 @@ static int on_hand_over(void *arg, unsigned worker,
     return ERR_LIMIT;
 }
 
+static void on_banned(void *arg, const struct addr *source, uint64_t until)
+{
+    (void)arg;
+    (void)source;
+    (void)until;
+}
+
 static void on_state(void *arg, const struct sip_server *server)
 {
     (void)arg;
@@ -374,6 +381,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .close = on_close,
         .hand_over = on_hand_over,
         .server_state = on_state,
+        .banned = on_banned,
         .random = on_random,
     };
 

@@ -10,7 +10,9 @@
 //  - URIs of 512 bytes and more do not fit;
 //  - a request from a client is matched to its binding by the exact Contact.
 
-import { SipUdp, respond, request, token, uriOf } from "./sip.mjs";
+import { SipUdp, digest, parse, respond, request, token, uriOf } from "./sip.mjs";
+
+const challenge = 'WWW-Authenticate: Digest realm="asterisk", nonce="n0", algorithm=MD5';
 
 export class FakeAsterisk {
   bindings = new Map(); // user → { contact, path: [] }
@@ -73,13 +75,22 @@ export class FakeAsterisk {
     return false;
   }
 
+  /** The credentials are there, and the right ones. */
+  #knows(m) {
+    const given = m.headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
+    const value = (key) => given.match(new RegExp(`\\b${key}="([^"]*)"`))?.[1];
+    if (!given) return false;
+    const right = digest(parse(`SIP/2.0 401 Unauthorized\r\n${challenge}\r\n\r\n`), {
+      method: m.method, uri: value("uri"), user: value("username"), password: this.password });
+    return right.includes(`response="${value("response")}"`);
+  }
+
   #register(m) {
     const paths = m.all("path");
     if (paths.length && !m.all("supported").some((v) => v === "path"))
       return this.#fail(m, "path-without-supported", 420, "Bad Extension");
-    if (this.password && !m.one("authorization")) {
-      this.#reply(m, 401, "Unauthorized", {
-        headers: ['WWW-Authenticate: Digest realm="asterisk", nonce="n0", algorithm=MD5'] });
+    if (this.password && !this.#knows(m)) {
+      this.#reply(m, 401, "Unauthorized", { headers: [challenge] });
       return true;
     }
     const user = uriOf(m.one("to")).match(/^sips?:([^@]*)@/)[1];

@@ -76,6 +76,14 @@ static void on_state(void *arg, const struct sip_server *server)
     }
 }
 
+static void on_banned(void *arg, const struct addr *source, uint64_t until)
+{
+    for (int i = 0; i < world.workers; i++) {
+        if (i != (int)(intptr_t)arg)
+            sip_core_on_banned(world.core[i], source, until);
+    }
+}
+
 /* Repeatable, and different each time. */
 static void on_random(void *arg, void *out, size_t len)
 {
@@ -160,6 +168,7 @@ void world_begin(int workers)
                                     .close = on_close,
                                     .hand_over = on_hand_over,
                                     .server_state = on_state,
+                                    .banned = on_banned,
                                     .random = on_random,
                                     .arg = (void *)(intptr_t)i};
 

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/sip_guard.h"
+
+#include "proxy/sip_recent.h"
+
+#include <errno.h>
+
+enum {
+    CREDIT = 2,      /* failures that one registration makes up for */
+    KNOWN_HOMES = 4, /* sources remembered per user */
+    USER_MAX = 128,
+};
+
+struct source {
+    struct sip_recent_item item;
+    struct ratelim rate;
+    int64_t failures; /* below 0: credit */
+    uint64_t window_end;
+};
+
+struct user {
+    struct sip_recent_item item;
+    uint32_t failures;
+    uint32_t next_home;
+    uint64_t window_end;
+    uint64_t refused_until;
+    struct sip_recent_key homes[KNOWN_HOMES]; /* where it has registered */
+};
+
+struct ban {
+    struct sip_recent_item item;
+    uint64_t until;
+};
+
+struct sip_guard {
+    const struct sip_guard_config *config;
+    struct sip_recent sources;
+    struct sip_recent users;
+    struct sip_recent bans;
+    uint64_t seed[2];
+};
+
+/* In User-Agent, or in the From of sipvicious. Tools that operators use
+ * themselves (sipsak, SIPp) are not here. */
+static const char *const scanners[] = {
+    "friendly-scanner", "friendly-request", "sipvicious", "sundayddr",
+    "sip-scan",         "sipcli",           "sivus",      "siparmyknife",
+    "pplsip",           "sip-brute",
+};
+
+/* --- life --- */
+
+int sip_guard_new(struct sip_guard **ret_guard,
+                  const struct sip_guard_config *config, const uint8_t seed[16])
+{
+    struct sip_guard *guard = mem_zalloc(sizeof(*guard));
+
+    if (!guard)
+        return -ENOMEM;
+    guard->config = config;
+    memcpy(guard->seed, seed, sizeof(guard->seed));
+    sip_recent_init(&guard->sources, sizeof(struct source), SIP_GUARD_SOURCES,
+                    seed);
+    sip_recent_init(&guard->users, sizeof(struct user), SIP_GUARD_USERS, seed);
+    sip_recent_init(&guard->bans, sizeof(struct ban), SIP_GUARD_BANS, seed);
+    *ret_guard = guard;
+    return 0;
+}
+
+void sip_guard_free(struct sip_guard *guard)
+{
+    if (!guard)
+        return;
+    sip_recent_deinit(&guard->sources);
+    sip_recent_deinit(&guard->users);
+    sip_recent_deinit(&guard->bans);
+    mem_free(guard);
+}
+
+/* --- sources --- */
+
+static bool is_mapped(const struct addr *a)
+{
+    static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
+
+    return a->family == ADDR_V6 && memcmp(a->ip, prefix, sizeof(prefix)) == 0;
+}
+
+/* Who has one IPv6 address has the whole /64. */
+static struct sip_recent_key key_of(const struct addr *source)
+{
+    struct sip_recent_key key = {{0}};
+
+    if (source->family == ADDR_V6 && !is_mapped(source)) {
+        key.bytes[0] = ADDR_V6;
+        memcpy(key.bytes + 1, source->ip, 8);
+    } else {
+        key.bytes[0] = ADDR_V4;
+        memcpy(key.bytes + 1, source->ip + (is_mapped(source) ? 12 : 0), 4);
+    }
+    return key;
+}
+
+static uint32_t level_of(uint32_t rate, uint32_t burst)
+{
+    return burst > rate ? burst : rate;
+}
+
+static struct source *source_get(struct sip_guard *guard,
+                                 const struct sip_recent_key *key, uint64_t now)
+{
+    const struct sip_guard_config *cfg = guard->config;
+    bool is_new;
+    struct source *source = sip_recent_get(&guard->sources, key, &is_new);
+
+    if (source && is_new)
+        ratelim_init(&source->rate, (uint64_t)cfg->source_rate * 1000,
+                     level_of(cfg->source_rate, cfg->source_burst), now);
+    return source;
+}
+
+static void ban(struct sip_guard *guard, const struct sip_recent_key *key,
+                uint64_t until)
+{
+    bool is_new;
+    struct ban *b = sip_recent_get(&guard->bans, key, &is_new);
+
+    if (b && b->until < until)
+        b->until = until;
+}
+
+bool sip_guard_is_exempt(const struct sip_guard *guard,
+                         const struct addr *source)
+{
+    struct addr v4;
+
+    if (is_mapped(source) && addr_inner_v4(source, &v4))
+        source = &v4;
+    return cidr_list_has_ip(guard->config->exempt, guard->config->n_exempt,
+                            source);
+}
+
+bool sip_guard_is_banned(struct sip_guard *guard, const struct addr *source,
+                         uint64_t now)
+{
+    struct sip_recent_key key;
+    struct ban *b;
+
+    if (sip_recent_count(&guard->bans) == 0)
+        return false;
+    key = key_of(source);
+    b = sip_recent_find(&guard->bans, &key);
+    if (!b)
+        return false;
+    if (b->until <= now) {
+        sip_recent_drop(&guard->bans, &b->item);
+        return false;
+    }
+    return !sip_guard_is_exempt(guard, source);
+}
+
+void sip_guard_ban(struct sip_guard *guard, const struct addr *source,
+                   uint64_t until)
+{
+    struct sip_recent_key key = key_of(source);
+
+    if (!sip_guard_is_exempt(guard, source))
+        ban(guard, &key, until);
+}
+
+size_t sip_guard_bans(const struct sip_guard *guard)
+{
+    return sip_recent_count(&guard->bans);
+}
+
+void sip_guard_sweep(struct sip_guard *guard, uint64_t now)
+{
+    LIST_FOREACH (node, &guard->bans.order) {
+        struct ban *b = CONTAINER_OF(node, struct ban, item.node);
+
+        if (b->until <= now)
+            sip_recent_drop(&guard->bans, &b->item);
+    }
+}
+
+void sip_guard_reload(struct sip_guard *guard,
+                      const struct sip_guard_config *config)
+{
+    const struct sip_guard_config *old = guard->config;
+    bool rates_differ = old->source_rate != config->source_rate ||
+                        old->source_burst != config->source_burst;
+
+    guard->config = config;
+    if (!rates_differ)
+        return;
+    LIST_FOREACH (node, &guard->sources.order) {
+        struct source *s = CONTAINER_OF(node, struct source, item.node);
+
+        ratelim_init(&s->rate, (uint64_t)config->source_rate * 1000,
+                     level_of(config->source_rate, config->source_burst),
+                     s->rate.last);
+    }
+}
+
+/* --- rates --- */
+
+bool sip_guard_has_priority(const struct sip_msg *msg)
+{
+    return !msg->is_request || msg->method == SIP_METHOD_ACK ||
+           msg->method == SIP_METHOD_CANCEL || sip_msg_has_to_tag(msg);
+}
+
+static bool take(struct ratelim *rate, bool has_priority, uint64_t now)
+{
+    uint64_t reserve = has_priority ? 0 : rate->burst / 4;
+
+    if (ratelim_wait_ms(rate, 1 + reserve, now) != 0)
+        return false;
+    return ratelim_take(rate, 1, now);
+}
+
+bool sip_guard_take_source(struct sip_guard *guard, const struct addr *source,
+                           bool has_priority, uint64_t now)
+{
+    struct sip_recent_key key;
+    struct source *s;
+
+    if (guard->config->source_rate == 0 || sip_guard_is_exempt(guard, source))
+        return true;
+    key = key_of(source);
+    s = source_get(guard, &key, now);
+    return !s || take(&s->rate, has_priority, now);
+}
+
+void sip_guard_flow_init(const struct sip_guard *guard, struct ratelim *flow,
+                         uint64_t now)
+{
+    const struct sip_guard_config *cfg = guard->config;
+
+    ratelim_init(flow, (uint64_t)cfg->flow_rate * 1000,
+                 level_of(cfg->flow_rate, cfg->flow_burst), now);
+}
+
+bool sip_guard_take_flow(const struct sip_guard *guard, struct ratelim *flow,
+                         bool has_priority, uint64_t now)
+{
+    const struct sip_guard_config *cfg = guard->config;
+
+    /* After a reload. */
+    if (flow->per_second_milli != (uint64_t)cfg->flow_rate * 1000 ||
+        flow->burst != level_of(cfg->flow_rate, cfg->flow_burst))
+        sip_guard_flow_init(guard, flow, now);
+    return cfg->flow_rate == 0 || take(flow, has_priority, now);
+}
+
+/* --- scanners --- */
+
+static bool contains(struct span text, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (; text.len >= len; text = span_from(text, 1)) {
+        if (span_starts_nocase(text, word))
+            return true;
+    }
+    return false;
+}
+
+bool sip_guard_is_scanner(const struct sip_guard *guard,
+                          const struct sip_msg *request)
+{
+    struct span agent = sip_msg_value(request, SIP_HDR_USER_AGENT);
+
+    if (!guard->config->scanners)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(scanners); i++) {
+        if (contains(agent, scanners[i]))
+            return true;
+    }
+    return contains(request->from.display, "sipvicious");
+}
+
+/* --- guesses --- */
+
+/* The value behind `username=` in Digest credentials, unquoted into `name`;
+ * what is longer than any user's is cut. Empty when there is none. */
+static struct span username_in(struct span credentials, char name[USER_MAX])
+{
+    static const char word[] = "username";
+    struct span s = credentials;
+    size_t n = 0;
+
+    for (; s.len > 0; s = span_from(s, 1)) {
+        if (!span_starts_nocase(s, word))
+            continue;
+        s = sip_trim(span_from(s, sizeof(word) - 1));
+        if (s.len > 0 && s.ptr[0] == '=')
+            break;
+    }
+    if (s.len == 0)
+        return span_of(NULL, 0);
+    s = sip_trim(span_from(s, 1));
+    if (s.len > 0 && s.ptr[0] == '"') {
+        for (s = span_from(s, 1); s.len > 0 && s.ptr[0] != '"' && n < USER_MAX;
+             s = span_from(s, 1)) {
+            if (s.ptr[0] == '\\' && s.len > 1)
+                s = span_from(s, 1);
+            name[n++] = (char)s.ptr[0];
+        }
+    } else {
+        for (; s.len > 0 && s.ptr[0] != ',' && s.ptr[0] != ' ' && n < USER_MAX;
+             s = span_from(s, 1))
+            name[n++] = (char)s.ptr[0];
+    }
+    return span_of(name, n);
+}
+
+/* The user the request has credentials of. False: it has none. */
+static bool user_key(const struct sip_guard *guard,
+                     const struct sip_msg *request,
+                     struct sip_recent_key *ret_key)
+{
+    const uint64_t swapped[2] = {guard->seed[1], guard->seed[0]};
+    struct span value = sip_msg_value(request, SIP_HDR_AUTHORIZATION);
+    char name[USER_MAX];
+    struct span user;
+    uint64_t hash[2];
+
+    if (value.len == 0)
+        value = sip_msg_value(request, SIP_HDR_PROXY_AUTHORIZATION);
+    if (value.len == 0)
+        return false;
+    user = username_in(value, name);
+    hash[0] = map_hash(guard->seed, user);
+    hash[1] = map_hash(swapped, user);
+    memcpy(ret_key->bytes, hash, sizeof(ret_key->bytes));
+    return true;
+}
+
+static bool same(const struct sip_recent_key *a, const struct sip_recent_key *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static bool is_home(const struct user *user, const struct sip_recent_key *at)
+{
+    for (size_t i = 0; i < KNOWN_HOMES; i++) {
+        if (same(&user->homes[i], at))
+            return true;
+    }
+    return false;
+}
+
+bool sip_guard_refuses_user(struct sip_guard *guard, const struct addr *source,
+                            const struct sip_msg *request, uint64_t now)
+{
+    struct sip_recent_key at, who;
+    const struct user *user;
+
+    if (guard->config->user_failures == 0 ||
+        sip_guard_is_exempt(guard, source) || !user_key(guard, request, &who))
+        return false;
+    user = sip_recent_find(&guard->users, &who);
+    if (!user || user->refused_until <= now)
+        return false;
+    at = key_of(source);
+    return !is_home(user, &at);
+}
+
+/* A nonce that has expired says nothing about the password. */
+static bool is_stale(const struct sip_msg *response)
+{
+    struct span value = sip_msg_value(response, SIP_HDR_WWW_AUTHENTICATE);
+
+    if (value.len == 0)
+        value = sip_msg_value(response, SIP_HDR_PROXY_AUTHENTICATE);
+    return contains(value, "stale=true") || contains(value, "stale=\"true\"");
+}
+
+bool sip_guard_wants(const struct sip_guard *guard, enum sip_method method,
+                     unsigned status)
+{
+    if (guard->config->source_failures == 0 &&
+        guard->config->user_failures == 0)
+        return false;
+    if (status == 401 || status == 407)
+        return true;
+    /* A wrong number, or one that may not be called, is no guess. */
+    return method == SIP_METHOD_REGISTER &&
+           (status == 403 || status == 404 || status / 100 == 2);
+}
+
+static void on_success(struct sip_guard *guard, const struct sip_recent_key *at,
+                       const struct sip_recent_key *who, uint64_t now)
+{
+    int64_t least = -(int64_t)guard->config->source_failures;
+    struct source *source = source_get(guard, at, now);
+    bool is_new;
+    struct user *user = sip_recent_get(&guard->users, who, &is_new);
+
+    if (source) {
+        source->failures -= CREDIT;
+        if (source->failures < least)
+            source->failures = least;
+    }
+    if (user && !is_home(user, at))
+        user->homes[user->next_home++ % KNOWN_HOMES] = *at;
+}
+
+static void fail_user(struct sip_guard *guard, const struct sip_recent_key *who,
+                      uint64_t now)
+{
+    const struct sip_guard_config *cfg = guard->config;
+    bool is_new;
+    struct user *user = sip_recent_get(&guard->users, who, &is_new);
+
+    if (!user || cfg->user_failures == 0)
+        return;
+    if (user->window_end <= now) {
+        user->window_end = now + cfg->window_ms;
+        user->failures = 0;
+    }
+    if (++user->failures < cfg->user_failures)
+        return;
+    user->failures = 0;
+    user->refused_until = now + cfg->ban_ms;
+}
+
+/* True: that was the one too many. */
+static bool fail_source(struct sip_guard *guard,
+                        const struct sip_recent_key *at, uint64_t now)
+{
+    const struct sip_guard_config *cfg = guard->config;
+    struct source *source = source_get(guard, at, now);
+
+    if (!source || cfg->source_failures == 0)
+        return false;
+    if (source->window_end <= now) {
+        source->window_end = now + cfg->window_ms;
+        source->failures = source->failures < 0 ? source->failures / 2 : 0;
+    }
+    if (++source->failures < (int64_t)cfg->source_failures)
+        return false;
+    source->failures = 0;
+    ban(guard, at, now + cfg->ban_ms);
+    return true;
+}
+
+enum sip_guard_news
+sip_guard_on_response(struct sip_guard *guard, const struct addr *source,
+                      bool is_proven, const struct sip_msg *request,
+                      const struct sip_msg *response, uint64_t now)
+{
+    struct sip_recent_key at = key_of(source);
+    struct sip_recent_key who;
+
+    if (!is_proven ||
+        !sip_guard_wants(guard, request->method, response->status) ||
+        sip_guard_is_exempt(guard, source) || !user_key(guard, request, &who))
+        return SIP_GUARD_NOTHING;
+    if (response->status / 100 == 2) {
+        on_success(guard, &at, &who, now);
+        return SIP_GUARD_NOTHING;
+    }
+    if (is_stale(response))
+        return SIP_GUARD_NOTHING;
+    fail_user(guard, &who, now);
+    return fail_source(guard, &at, now) ? SIP_GUARD_BANNED : SIP_GUARD_FAILED;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Floods, guesses and scanners against the real sip-proxy. Loopback is exempt
+// unless something else is named.
+
+import assert from "node:assert/strict";
+import net from "node:net";
+import { after, afterEach, describe, test } from "node:test";
+import { freePort, sleep, startDaemon, waitFor } from "../support/edge.mjs";
+import { FakeAsterisk } from "../support/fake-asterisk.mjs";
+import { SipUdp, SipWs, digest, handshakeStatus, request, token } from "../support/sip.mjs";
+
+after(() => setTimeout(() => process.exit(), 500).unref());
+
+const guarded = ["--guard-exempt", "192.0.2.1"];
+
+async function edge(args = []) {
+  const asterisk = await FakeAsterisk.start({ password: "secret" });
+  const [ws, udp, tcp, out, admin] = [await freePort(), await freePort(), await freePort(), await freePort(),
+    await freePort()];
+  const daemon = await startDaemon("sip-proxy", {
+    args: ["--workers", "2", "--listen", `ws:127.0.0.1:${ws}`, "--listen", `udp:127.0.0.1:${udp}`,
+      "--listen", `tcp:127.0.0.1:${tcp},zone=external`, "--listen", `udp:127.0.0.1:${out},zone=external`,
+      "--media-server", `default=${asterisk.address}`, "--admin-listen", `127.0.0.1:${admin}`, ...args] });
+  const get = async (path) => (await fetch(`http://127.0.0.1:${admin}${path}`)).text();
+  return { url: `ws://127.0.0.1:${ws}/wssip`, wsPort: ws, tcp, out, get,
+    status: async () => JSON.parse(await get("/status")),
+    figure: async (name) => Number((await get("/metrics")).split("\n")
+      .find((line) => line.startsWith(`sip_proxy_${name} `))?.split(" ").at(-1)),
+    async stop() {
+      await daemon.stop();
+      asterisk.stop();
+    } };
+}
+
+const message = (method, user, more = {}) => request(method, "sip:default", {
+  via: "SIP/2.0/WS g.invalid", contact: `<sip:${user}@g.invalid;transport=ws>`,
+  from: `<sip:${user}@default>;tag=${token(4)}`, to: `<sip:${user}@default>`, contentLength: false, ...more });
+
+/** REGISTER with a password; the final status. */
+async function login(client, user, password) {
+  client.send(message("REGISTER", user));
+  const challenge = await client.final("1 REGISTER");
+  if (challenge.status !== 401) return challenge.status;
+  client.send(message("REGISTER", user, { cseq: 2,
+    headers: [digest(challenge, { method: "REGISTER", uri: "sip:default", user, password })] }));
+  return (await client.final("2 REGISTER")).status;
+}
+
+/** All that comes back on a TCP connection until it is closed, or for a while. */
+function speak(port, text, ms = 1500) {
+  return new Promise((done) => {
+    const socket = net.connect(port, "127.0.0.1");
+    let got = "", closed = false;
+    socket.on("data", (data) => (got += data));
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      closed = true;
+      done({ got, closed });
+    });
+    socket.write(text);
+    setTimeout(() => {
+      if (closed) return;
+      done({ got, closed });
+      socket.destroy();
+    }, ms);
+  });
+}
+
+describe("the guard", () => {
+  let proxy;
+
+  afterEach(() => proxy?.stop());
+
+  test("bans who guesses, on every worker, for a while", async () => {
+    proxy = await edge([...guarded, "--auth-failures", "5", "--ban-time", "3s"]);
+    const honest = await SipWs.open(proxy.url);
+    assert.equal(await login(honest, "alice", "secret"), 200);
+    const guesser = await SipWs.open(proxy.url);
+    // one registration has made up for two
+    for (let i = 0; i < 20 && !(await proxy.status()).banned.length; i++)
+      await login(guesser, "bob", `guess${i}`).catch(() => {});
+    const { banned } = await proxy.status();
+    assert.equal(banned[0].source, "127.0.0.1");
+    assert.ok(banned[0].seconds > 0 && banned[0].seconds <= 3);
+    for (let i = 0; i < 6; i++)
+      assert.ok(![101, 503].includes(await handshakeStatus(proxy.url, {}).catch(() => 0)));
+    assert.ok(await proxy.figure("connections_refused_total") > 0);
+    // who was registered goes on
+    honest.send(message("OPTIONS", "alice"));
+    assert.equal((await honest.final("1 OPTIONS")).status, 200);
+    await sleep(3500);
+    assert.deepEqual((await proxy.status()).banned, []);
+    const again = await SipWs.open(proxy.url);
+    assert.equal(await login(again, "bob", "secret"), 200);
+    for (const c of [honest, guesser, again]) c.close();
+  });
+
+  test("tells a flood on a connection to wait, and drops one of datagrams", async () => {
+    proxy = await edge([...guarded, "--connection-rate", "5", "--connection-burst", "20",
+      "--source-rate", "5", "--source-burst", "40"]);
+    const client = await SipWs.open(proxy.url);
+    for (let i = 0; i < 25; i++) client.send(message("OPTIONS", "alice", { cseq: i + 1 }));
+    const refused = await client.response(503);
+    assert.equal(refused.one("retry-after"), "10");
+    assert.ok(await proxy.figure('refused_total{reason="connection_rate"}') > 0);
+    const udp = await SipUdp.open();
+    for (let i = 0; i < 60; i++)
+      udp.send(message("OPTIONS", "eve", { via: "SIP/2.0/UDP 127.0.0.1", cseq: i + 1 }),
+        { host: "127.0.0.1", port: proxy.out });
+    await waitFor(async () => await proxy.figure('dropped_total{reason="rate"}') > 10, { what: "drops" });
+    assert.ok(!udp.messages.some((m) => m.status === 503));
+    assert.equal((await proxy.status()).banned.length, 0);
+    client.close();
+    udp.close();
+  });
+
+  test("says nothing to scanners", async () => {
+    proxy = await edge(guarded);
+    const scan = (transport) => message("OPTIONS", "100", { via: `SIP/2.0/${transport} 127.0.0.1`,
+      headers: ["User-Agent: friendly-scanner", "Content-Length: 0"] });
+    assert.deepEqual(await speak(proxy.tcp, scan("TCP")), { got: "", closed: true });
+    const udp = await SipUdp.open();
+    udp.send(scan("UDP"), { host: "127.0.0.1", port: proxy.out });
+    await waitFor(async () => await proxy.figure('dropped_total{reason="scanner"}') === 1, { what: "a drop" });
+    assert.equal(udp.messages.length, 0);
+    assert.equal(await proxy.figure('closed_total{reason="scanner"}'), 1);
+    udp.close();
+  });
+
+  test("leaves loopback alone unless told otherwise", async () => {
+    proxy = await edge(["--auth-failures", "2", "--connection-rate", "1", "--connection-burst", "2"]);
+    const client = await SipWs.open(proxy.url);
+    for (let i = 0; i < 6; i++) await login(client, "bob", "wrong");
+    assert.equal(await login(client, "bob", "secret"), 200);
+    assert.equal((await proxy.status()).banned.length, 0);
+    client.close();
+  });
+});
