@@ -25,6 +25,7 @@ struct built_site {
     struct built_zone *zones; /* in the order of the settings */
     size_t n_zones;
     struct span *origins;
+    struct web_backend *backends; /* of all upstreams, in their order */
 };
 
 static void release(struct web_site *site)
@@ -345,7 +346,6 @@ int web_config_site(const struct config *config, struct web_site *old,
         err = build_upstreams(built, c, old, error);
     if (err == 0)
         err = build_routes(built, c);
-    }
     if (err < 0) {
         web_site_unref(site);
         return err;
