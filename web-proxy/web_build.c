@@ -2,6 +2,7 @@
 /* From settings to a site. The site owns what it was made of: the settings,
  * the zones and the TLS contexts. */
 #include "web_config.h"
+#include "web_tokens.h"
 
 #include "base/crypto.h"
 #include "base/err.h"
@@ -25,6 +26,7 @@ struct built_site {
     struct built_zone *zones; /* in the order of the settings */
     size_t n_zones;
     struct span *origins;
+    struct web_tokens *tokens;
     struct web_backend *backends; /* of all upstreams, in their order */
 };
 
@@ -41,6 +43,7 @@ static void release(struct web_site *site)
     mem_free(built->backends);
     mem_free(built->zones);
     mem_free(built->origins);
+    web_tokens_free(built->tokens);
     mem_free(site->routes);
     mem_free(site->upstreams);
     config_unref(built->config);
@@ -209,6 +212,12 @@ static int build_upstream(struct built_site *built, struct web_upstream *u,
     u->rule.fails_max = c->max_fails;
     u->rule.fail_ms = c->fail_time;
     u->rule.out_ms = c->out_time;
+    u->check.path = c->check_path;
+    u->check.interval_ms = c->check_interval;
+    u->check.timeout_ms = c->check_timeout;
+    u->check.status = c->check_status;
+    u->check.fall = c->check_fall;
+    u->check.rise = c->check_rise;
     u->host_field = c->host_field;
     u->connect_ms = c->connect_timeout;
     u->idle_ms = c->idle_timeout;
@@ -266,6 +275,7 @@ static void build_route(struct built_site *built,
     r->rule.pace = c->nodelay ? WEB_ZONE_NODELAY : WEB_ZONE_DELAY;
     r->check = (enum web_token_check)c->token;
     r->token = c->token_name;
+    r->jwt = web_tokens_find(built->tokens, c->token_policy);
     r->websocket = (enum web_route_websocket)c->websocket;
     r->body_max = c->body_size;
     r->first_byte_ms = c->first_byte_timeout;
@@ -345,7 +355,12 @@ int web_config_site(const struct config *config, struct web_site *old,
     if (err == 0)
         err = build_upstreams(built, c, old, error);
     if (err == 0)
+        err = web_tokens_new(&built->tokens, c, error);
+    if (err == 0) {
+        site->own_fields =
+            web_tokens_fields(built->tokens, &site->n_own_fields);
         err = build_routes(built, c);
+    }
     if (err < 0) {
         web_site_unref(site);
         return err;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "web_config.h"
 
+#include "web_tokens.h"
+
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -56,6 +58,47 @@ static const struct option_def upstream_options[] = {
      .max = 3600000,
      .fallback = "10s",
      .help = "how long; then one request tries it"},
+    {.name = "check-path",
+     .type = OPT_STRING,
+     .offset = FIELD(check_path),
+     .min = 1,
+     .max = 512,
+     .help = "check every server by a GET of this path; one that is down gets "
+             "no requests"},
+    {.name = "check-interval",
+     .type = OPT_DURATION,
+     .offset = FIELD(check_interval),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "5s",
+     .help = "from one check of a server to the next, a tenth more or less"},
+    {.name = "check-timeout",
+     .type = OPT_DURATION,
+     .offset = FIELD(check_timeout),
+     .min = 10,
+     .max = 600000,
+     .fallback = "2s",
+     .help = "for connection and answer"},
+    {.name = "check-status",
+     .type = OPT_U16,
+     .offset = FIELD(check_status),
+     .max = 599,
+     .fallback = "0",
+     .help = "answer that is good; 0: any 2xx or 3xx"},
+    {.name = "check-fall",
+     .type = OPT_U32,
+     .offset = FIELD(check_fall),
+     .min = 1,
+     .max = 1000,
+     .fallback = "3",
+     .help = "bad checks in a row until a server is down"},
+    {.name = "check-rise",
+     .type = OPT_U32,
+     .offset = FIELD(check_rise),
+     .min = 1,
+     .max = 1000,
+     .fallback = "2",
+     .help = "good checks in a row until it is up again"},
     {.name = "host",
      .type = OPT_STRING,
      .offset = FIELD(host_field),
@@ -176,9 +219,10 @@ static const struct option_def route_options[] = {
     {.name = "token",
      .type = OPT_ENUM,
      .offset = FIELD(token),
-     .values = "none|present|format",
+     .values = "none|present|format|valid",
      .fallback = "none",
-     .help = "check of the token argument: there, or three base64url parts"},
+     .help = "check of the token argument: there, or three base64url parts; "
+             "valid: a JSON Web Token as token-policy asks, else 401"},
     {.name = "token-name",
      .type = OPT_STRING,
      .offset = FIELD(token_name),
@@ -186,6 +230,11 @@ static const struct option_def route_options[] = {
      .max = 64,
      .fallback = "token",
      .help = "its name"},
+    {.name = "token-policy",
+     .type = OPT_STRING,
+     .offset = FIELD(token_policy),
+     .max = 64,
+     .help = "what a valid token is"},
     {.name = "websocket",
      .type = OPT_ENUM,
      .offset = FIELD(websocket),
@@ -291,6 +340,12 @@ static const struct option_def options[] = {
      .offset = FIELD(zones),
      .flags = OPT_LIST | OPT_RELOAD,
      .help = "a rate zone: name=30r/s"},
+    {.name = "token-policy",
+     .type = OPT_OBJECT,
+     .object = &web_tokens_table,
+     .offset = FIELD(tokens),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "a way to check tokens: name,jwks-file=keys.json"},
     {.name = "route",
      .type = OPT_OBJECT,
      .object = &route_table,
@@ -448,6 +503,16 @@ bool web_config_is_https(const struct web_config_upstream *u)
     return u->urls.n > 0 && u->urls.items[0].transport == WEB_UPSTREAM_HTTPS;
 }
 
+/* As it goes into a request line. */
+static bool is_check_path(const char *path)
+{
+    for (const char *c = path; *c; c++) {
+        if (*c <= ' ' || *c > '~')
+            return false;
+    }
+    return path[0] == '/';
+}
+
 static void check_servers(struct config_build *build,
                           const struct web_config_upstream *u, size_t i)
 {
@@ -472,6 +537,10 @@ static void check_servers(struct config_build *build,
     if (!web_config_is_https(u) && (u->ca_file || u->server_name))
         config_error(build, key,
                      "is not https: ca-file and server-name say nothing");
+    if (u->check_path && !is_check_path(u->check_path))
+        config_error(build, key_of(key, "upstream", i, "check-path"),
+                     "\"%s\" does not start with /, or has a blank in it",
+                     u->check_path);
     if (u->weights.n > 0 && u->weights.n != u->urls.n)
         config_error(build, key_of(key, "upstream", i, "weights"),
                      "%zu given for %zu servers", u->weights.n, u->urls.n);
@@ -534,6 +603,29 @@ static bool has_zone(const struct web_config *c, const char *name)
     return false;
 }
 
+static bool has_token_policy(const struct web_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->tokens.n; i++) {
+        if (strcmp(c->tokens.items[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_route_token(struct config_build *build,
+                              const struct web_config *c, size_t i)
+{
+    const struct web_config_route *r = &c->routes.items[i];
+    char key[KEY_SIZE];
+
+    key_of(key, "route", i, "token-policy");
+    if ((r->token == WEB_TOKEN_VALID) != (r->token_policy != NULL))
+        config_error(build, key, "goes with token=valid, and that with it");
+    else if (r->token_policy && !has_token_policy(c, r->token_policy))
+        config_error(build, key, "there is no token-policy \"%s\"",
+                     r->token_policy);
+}
+
 static bool is_host_pattern(const char *text)
 {
     struct span s = span_str(text);
@@ -589,8 +681,11 @@ static void check(struct config_build *build, void *values)
     check_tls(build, c);
     check_upstreams(build, c);
     check_zones(build, c);
-    for (size_t i = 0; i < c->routes.n; i++)
+    web_tokens_check(build, c);
+    for (size_t i = 0; i < c->routes.n; i++) {
         check_route(build, c, i);
+        check_route_token(build, c, i);
+    }
 }
 
 const struct config_spec web_config_spec = {

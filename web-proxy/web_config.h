@@ -25,6 +25,12 @@ struct web_config_upstream {
     uint32_t max_fails;
     uint64_t fail_time;
     uint64_t out_time;
+    const char *check_path;
+    uint64_t check_interval;
+    uint64_t check_timeout;
+    uint16_t check_status;
+    uint32_t check_fall;
+    uint32_t check_rise;
     const char *host_field;
     const char *server_name;
     const char *ca_file;
@@ -41,6 +47,22 @@ struct web_config_zone {
     uint32_t clients;
 };
 
+struct web_config_token {
+    const char *name;
+    struct option_secret secret;
+    const char *key_file;
+    const char *jwks_file;
+    int source; /* enum web_jwt_source */
+    const char *source_name;
+    bool strip;
+    const char *issuer;
+    struct string_list audiences;
+    uint64_t leeway;
+    bool expires;
+    const char *claim;
+    const char *field;
+};
+
 struct web_config_route {
     const char *path;
     const char *upstream;
@@ -51,6 +73,7 @@ struct web_config_route {
     bool nodelay;
     int token; /* enum web_token_check */
     const char *token_name;
+    const char *token_policy;
     int websocket; /* enum web_route_websocket */
     struct string_list origins;
     uint64_t body_size;
@@ -69,6 +92,7 @@ struct web_config {
     uint16_t external_port;
     CONFIG_LIST(struct web_config_upstream) upstreams;
     CONFIG_LIST(struct web_config_zone) zones;
+    CONFIG_LIST(struct web_config_token) tokens;
     CONFIG_LIST(struct web_config_route) routes;
     struct cidr_list exempt;
 

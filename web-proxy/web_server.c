@@ -42,6 +42,7 @@ struct web_server {
     size_t n_doorways;
     struct stream_options stream_options;
     char date[DATE_SIZE];
+    uint64_t wall_s;     /* of `date` */
     uint64_t date_until; /* worker time at which the text is too old */
 };
 
@@ -89,9 +90,18 @@ static const char *env_date(void *arg)
                    "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
                    tm.tm_mday, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
                    tm.tm_hour, tm.tm_min, tm.tm_sec);
+    server->wall_s = (uint64_t)ts.tv_sec;
     server->date_until =
         now_of(server) + 1000 - (uint64_t)(ts.tv_nsec / 1000000);
     return server->date;
+}
+
+static uint64_t env_wall(void *arg)
+{
+    struct web_server *server = arg;
+
+    (void)env_date(server);
+    return server->wall_s;
 }
 
 /* ---- client connections ---- */
@@ -374,7 +384,7 @@ static int new_core(struct web_server *server, struct web_stats *stats)
         .site = site,
         .env = {env_write, env_queued, env_pause, env_resume, env_shutdown,
                 env_end, env_close, env_abort, env_dial, env_undial, env_date,
-                server},
+                env_wall, server},
         .stats = stats,
     };
     int err = web_core_new(&server->core, &options);
@@ -404,6 +414,8 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
         err = new_core(server, stats);
     if (err == 0)
         err = open_doorways(server);
+    if (err == 0)
+        arm(server); /* for the first checks */
     if (err < 0) {
         log_error("worker not started: %s", err_str(err));
         web_server_stop(server);
@@ -420,6 +432,7 @@ void web_server_reload(struct web_server *server)
     struct tls_ctx *tls = web_state_tls(server->state);
 
     web_core_set_site(server->core, site);
+    arm(server); /* for the checks of the new one */
     for (size_t i = 0; i < server->n_doorways; i++) {
         const struct doorway *way = &server->doorways[i];
 

@@ -1,2 +1,3 @@
 edge_fuzz(addr LINK base)
 edge_fuzz(text LINK base)
+edge_fuzz(jwt LINK base)

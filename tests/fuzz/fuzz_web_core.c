@@ -175,6 +175,12 @@ static const char *env_date(void *arg)
     return "Sun, 06 Nov 1994 08:49:37 GMT";
 }
 
+static uint64_t env_wall(void *arg)
+{
+    (void)arg;
+    return 784111777;
+}
+
 static struct io *new_io(void)
 {
     struct io *io = n_ios < IOS ? &ios[n_ios] : NULL;
@@ -313,6 +319,7 @@ static struct web_upstream upstream = {.name = "a",
                                        .backends = backends,
                                        .n_backends = 2,
                                        .rule = {2, 1000, 500},
+                                       .check = {"/", 700, 300, 2, 2, 0},
                                        .connect_ms = 1000,
                                        .idle_max = 4,
                                        .idle_ms = 1000,
@@ -341,7 +348,7 @@ static void start(struct web_stats *stats)
         .site = &site,
         .env = {env_write, env_queued, env_pause, env_pause, env_shutdown,
                 env_shutdown, env_close, env_close, env_dial, env_undial,
-                env_date, NULL},
+                env_date, env_wall, NULL},
         .stats = stats,
     };
 

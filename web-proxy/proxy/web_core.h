@@ -54,6 +54,8 @@ struct web_env {
 
     /* The moment as "Sun, 06 Nov 1994 08:49:37 GMT". */
     const char *(*date)(void *arg);
+    /* Unix time in seconds. */
+    uint64_t (*wall)(void *arg);
     void *arg;
 };
 

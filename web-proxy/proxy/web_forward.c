@@ -154,6 +154,28 @@ bool web_forward_is_ours(struct span name)
     return false;
 }
 
+bool web_forward_is_field(struct span name, const char *field)
+{
+    if (name.len != strlen(field))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (fold(name.ptr[i]) != fold((uint8_t)field[i]))
+            return false;
+    }
+    return true;
+}
+
+/* A field that carries our word about the client on some route of the site:
+ * on the other routes the client's own must not pass for it. */
+static bool is_own_field(const struct web_request *rq, struct span name)
+{
+    for (size_t i = 0; i < rq->n_own_fields; i++) {
+        if (web_forward_is_field(name, rq->own_fields[i]))
+            return true;
+    }
+    return false;
+}
+
 /* An underscore version of a field that frames or routes ("Content_Length",
  * "Transfer_Encoding", "Host" has none): the same trick, other field. */
 static bool is_alias_of_framing(struct span name)
@@ -191,7 +213,8 @@ static bool is_forwarded(const struct web_request *rq,
     case HTTP_FIELD_X_FORWARDED_PROTO:
         return false;
     case HTTP_FIELD_OTHER:
-        if (web_forward_is_ours(h->name) || is_alias_of_framing(h->name))
+        if (web_forward_is_ours(h->name) || is_alias_of_framing(h->name) ||
+            is_own_field(rq, h->name))
             return false;
         break;
     default:
@@ -303,8 +326,41 @@ static void put_request_framing(struct writer *w, const struct web_request *rq,
         PUT(w, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 }
 
+/* The value without the part that a token check takes out. */
+static bool is_stripped(const struct web_request *rq,
+                        const struct http_header *h)
+{
+    return rq->stripped.len > 0 && rq->stripped.ptr >= h->value.ptr &&
+           rq->stripped.ptr < h->value.ptr + h->value.len;
+}
+
+static void put_stripped(struct writer *w, const struct web_request *rq,
+                         const struct http_header *h)
+{
+    size_t before = (size_t)(rq->stripped.ptr - h->value.ptr);
+    struct span after = span_from(h->value, before + rq->stripped.len);
+
+    if (before + after.len == 0)
+        return;
+    put_span(w, h->name);
+    PUT(w, ": ");
+    put_span(w, span_head(h->value, before));
+    put_span(w, after);
+    PUT(w, "\r\n");
+}
+
+static void put_identity(struct writer *w, const struct web_request *rq)
+{
+    if (!rq->identity_field)
+        return;
+    put_span(w, span_str(rq->identity_field));
+    PUT(w, ": ");
+    put(w, rq->identity.text, rq->identity.len);
+    PUT(w, "\r\n");
+}
+
 /* Our own lines, without what comes from the request. */
-enum { OWN_LINES = 512 };
+enum { OWN_LINES = 512, IDENTITY_LINE = JWT_CLAIM_MAX + 128 };
 
 void web_forward_request(struct buf *out, const struct web_request *rq,
                          const struct web_forward_request *how)
@@ -316,7 +372,8 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     struct writer w;
     /* A field without white space behind its colon grows by one byte. */
     size_t most = msg->head.len + msg->headers_n + rq->path.len +
-                  rq->query.len + host.len + 2 * msg->host.len + OWN_LINES;
+                  rq->query.len + host.len + 2 * msg->host.len + OWN_LINES +
+                  (rq->identity_field ? IDENTITY_LINE : 0);
 
     begin(&w, out, most);
     put_request_line(&w, rq);
@@ -324,11 +381,18 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     put_span(&w, host);
     PUT(&w, "\r\n");
     for (size_t i = 0; i < msg->headers_n; i++) {
-        if (is_forwarded(rq, &msg->headers[i], connection, how->upgrade))
+        if (!is_forwarded(rq, &msg->headers[i], connection, how->upgrade))
+            continue;
+        if (!is_stripped(rq, &msg->headers[i])) {
             run_add(&run, &w, &msg->headers[i]);
+            continue;
+        }
+        run_flush(&run, &w);
+        put_stripped(&w, rq, &msg->headers[i]);
     }
     run_flush(&run, &w);
     put_client(&w, rq, how);
+    put_identity(&w, rq);
     if (how->via)
         PUT(&w, "Via: 1.1 edge\r\n");
     put_request_framing(&w, rq, how);

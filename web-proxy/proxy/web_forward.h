@@ -68,4 +68,8 @@ struct span web_chunk_line(size_t len, char line[WEB_CHUNK_LINE_SIZE]);
  * '-', as CGI and WSGI take it. */
 bool web_forward_is_ours(struct span name);
 
+/* True when a back end could take the name for `field`: without case, and '_'
+ * counts as '-'. */
+bool web_forward_is_field(struct span name, const char *field);
+
 #endif /* WEB_FORWARD_H */

@@ -48,12 +48,26 @@ static int judge_token(const struct web_route *route,
 static struct web_gate_verdict refuse(enum web_gate_reason reason, int status,
                                       const struct web_route *route)
 {
-    return (struct web_gate_verdict){reason, status, route, 0};
+    return (struct web_gate_verdict){
+        .reason = reason, .status = status, .route = route};
+}
+
+/* 0, or the status that refuses it. */
+static int judge_jwt(const struct web_route *route, struct web_request *rq,
+                     uint64_t wall_s, struct web_gate_verdict *verdict)
+{
+    verdict->jwt = web_jwt_judge(route->jwt, rq, wall_s);
+    if (verdict->jwt == WEB_JWT_OK)
+        return 0;
+    verdict->reason = WEB_GATE_TOKEN;
+    verdict->status = verdict->jwt == WEB_JWT_AMBIGUOUS ? 400 : 401;
+    return verdict->status;
 }
 
 struct web_gate_verdict web_gate_judge(const struct web_site *site,
-                                       const struct web_request *rq,
-                                       const struct addr *client, uint64_t now)
+                                       struct web_request *rq,
+                                       const struct addr *client, uint64_t now,
+                                       uint64_t wall_s)
 {
     const struct web_route *route = web_route_find(
         site->routes, site->n_routes, web_host_name(&rq->host), rq->path);
@@ -61,6 +75,8 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     struct web_zone_verdict rate;
     int status;
 
+    rq->own_fields = site->own_fields;
+    rq->n_own_fields = site->n_own_fields;
     if (!route)
         return refuse(WEB_GATE_NO_ROUTE, 404, NULL);
     rate = judge_rate(site, route, client, now);
@@ -75,9 +91,14 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     status = judge_websocket(route, rq);
     if (status != 0)
         return refuse(WEB_GATE_WEBSOCKET, status, route);
-    status = judge_token(route, rq);
-    if (status != 0)
-        return refuse(WEB_GATE_TOKEN, status, route);
+    if (route->check == WEB_TOKEN_VALID) {
+        if (judge_jwt(route, rq, wall_s, &verdict) != 0)
+            return verdict;
+    } else {
+        status = judge_token(route, rq);
+        if (status != 0)
+            return refuse(WEB_GATE_TOKEN, status, route);
+    }
     if (rq->msg->framing == HTTP_FRAMING_LENGTH &&
         rq->msg->length > route->body_max)
         return refuse(WEB_GATE_SIZE, 413, route);

@@ -22,11 +22,15 @@ struct web_gate_verdict {
     enum web_gate_reason reason;
     int status; /* PASS: 0 */
     const struct web_route *route;
-    uint64_t wait_ms; /* PASS: hold it so long; RATE: Retry-After */
+    enum web_jwt_verdict jwt; /* TOKEN: of a route that wants valid ones */
+    uint64_t wait_ms;         /* PASS: hold it so long; RATE: Retry-After */
 };
 
+/* `now` is monotonic ms, `wall_s` Unix time. What is forwarded otherwise than
+ * it came is noted in `rq`. */
 struct web_gate_verdict web_gate_judge(const struct web_site *site,
-                                       const struct web_request *rq,
-                                       const struct addr *client, uint64_t now);
+                                       struct web_request *rq,
+                                       const struct addr *client, uint64_t now,
+                                       uint64_t wall_s);
 
 #endif /* WEB_GATE_H */

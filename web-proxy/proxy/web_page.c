@@ -17,6 +17,8 @@ static void put_extra(struct buf *out, const struct web_page *page)
         buf_put_str(out, "Sec-WebSocket-Version: 13\r\n");
     if (page->retry_s)
         http_head_field_u64(out, "Retry-After", page->retry_s);
+    if (page->challenge)
+        http_head_field_str(out, "WWW-Authenticate", page->challenge);
     if (page->location.len)
         http_head_field(out, "Location", page->location);
     if (page->hsts_s)

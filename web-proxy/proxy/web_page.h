@@ -10,12 +10,13 @@
 
 struct web_page {
     int status;
-    bool head_only;       /* the request was HEAD */
-    bool close;           /* say that we close afterwards */
-    bool keep_alive;      /* HTTP/1.0 client: say that we do not */
-    uint64_t retry_s;     /* Retry-After; 0: none */
-    uint64_t hsts_s;      /* Strict-Transport-Security; 0: none */
-    struct span location; /* redirects */
+    bool head_only;        /* the request was HEAD */
+    bool close;            /* say that we close afterwards */
+    bool keep_alive;       /* HTTP/1.0 client: say that we do not */
+    uint64_t retry_s;      /* Retry-After; 0: none */
+    uint64_t hsts_s;       /* Strict-Transport-Security; 0: none */
+    struct span location;  /* redirects */
+    const char *challenge; /* 401: WWW-Authenticate */
     const char *date;
 };
 

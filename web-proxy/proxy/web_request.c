@@ -41,6 +41,10 @@ int web_request_read(struct web_request *rq, const struct http_msg *msg)
     rq->path = rq->query = span_of(rq->path_text, 0);
     rq->has_query = false;
     rq->websocket = false;
+    rq->identity_field = NULL;
+    rq->stripped = span_of(NULL, 0);
+    rq->own_fields = NULL;
+    rq->n_own_fields = 0;
 
     if (msg->host.len > 0 && web_host_parse(msg->host, &rq->host) < 0)
         return 400;

@@ -7,11 +7,15 @@
 #ifndef WEB_REQUEST_H
 #define WEB_REQUEST_H
 
+#include "base/jwt.h"
 #include "http/http_msg.h"
 #include "proxy/web_host.h"
 #include "ws/ws_handshake.h"
 
-enum { WEB_REQUEST_PATH_SIZE = 8192 };
+enum {
+    WEB_REQUEST_PATH_SIZE = 8192,
+    WEB_REQUEST_QUERY_SIZE = 16384,
+};
 
 struct web_request {
     const struct http_msg *msg;
@@ -23,6 +27,15 @@ struct web_request {
     bool websocket; /* asks for an upgrade to WebSocket */
     bool secure;    /* came by HTTPS; set before reading */
     struct ws_handshake handshake;
+
+    /* What a token check changes in the forwarded head (proxy/web_jwt.h). */
+    const char *identity_field; /* is sent with `identity`; NULL: none */
+    struct jwt_claim identity;
+    struct span stripped;                    /* of a header's value; left out */
+    char query_text[WEB_REQUEST_QUERY_SIZE]; /* a query without the token */
+    /* Fields in which back ends expect our word; the client's are dropped. */
+    const char *const *own_fields;
+    size_t n_own_fields;
 };
 
 /* Read a head the parser has accepted. Returns 0, or the HTTP status that

@@ -18,6 +18,7 @@
 #define WEB_ROUTE_H
 
 #include "proxy/web_host.h"
+#include "proxy/web_jwt.h"
 #include "proxy/web_token.h"
 #include "proxy/web_zone.h"
 
@@ -49,7 +50,8 @@ struct web_route {
     struct web_zone *zone; /* NULL: not limited */
     struct web_zone_rule rule;
     enum web_token_check check;
-    const char *token; /* name of the argument */
+    const char *token;         /* name of the argument */
+    const struct web_jwt *jwt; /* VALID: what it is asked */
     enum web_route_websocket websocket;
     /* WebSockets: the Origin field has to name the requested host itself or
      * one of these ("https://app.example.com", "*": any, also none). */

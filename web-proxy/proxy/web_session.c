@@ -191,30 +191,34 @@ bool session_persists(const struct web_session *s)
            s->requests < core->view->site->limits.requests_max;
 }
 
-void session_answer(struct web_session *s, int status, uint64_t retry_s,
-                    struct span location)
+/* Fill in what every answer says, and send it. */
+static void answer(struct web_session *s, struct web_page *page)
 {
     struct web_core *core = s->core;
     struct buf *out = core_scratch(core);
-    struct web_page page = {
-        .status = status,
-        .head_only = s->head_only,
-        .close = !session_persists(s),
-        .keep_alive = s->minor == 0,
-        .retry_s = retry_s,
-        .hsts_s = s->entry->secure ? core->view->site->hsts_s : 0,
-        .location = location,
-        .date = core->env.date(core->env.arg),
-    };
 
-    web_page_write(out, &page);
-    core_count_answer(core, status);
+    page->head_only = s->head_only;
+    page->close = !session_persists(s);
+    page->keep_alive = s->minor == 0;
+    page->hsts_s = s->entry->secure ? core->view->site->hsts_s : 0;
+    page->date = core->env.date(core->env.arg);
+    web_page_write(out, page);
+    core_count_answer(core, page->status);
     if (buf_err(out) < 0 || core_write(core, s->io, buf_span(out)) < 0)
         session_abort(s);
-    else if (page.close)
+    else if (page->close)
         session_shutdown(s);
     else
         session_next(s);
+}
+
+void session_answer(struct web_session *s, int status, uint64_t retry_s,
+                    struct span location)
+{
+    struct web_page page = {
+        .status = status, .retry_s = retry_s, .location = location};
+
+    answer(s, &page);
 }
 
 void session_next(struct web_session *s)
@@ -297,25 +301,57 @@ static void redirect_to_https(struct web_session *s,
     session_answer(s, 308, 0, span_of(location, len));
 }
 
+static void count_jwt(struct web_stats *stats, enum web_jwt_verdict verdict)
+{
+    switch (verdict) {
+    case WEB_JWT_MISSING:
+        stats_inc(&stats->token_missing);
+        break;
+    case WEB_JWT_AMBIGUOUS:
+        stats_inc(&stats->token_ambiguous);
+        break;
+#define COUNT_JWT(id, name)                                                    \
+    case WEB_JWT_##id:                                                         \
+        stats_inc(&stats->token_##name);                                       \
+        break;
+        JWT_VERDICTS(COUNT_JWT)
+#undef COUNT_JWT
+    default:
+        break;
+    }
+}
+
+/* RFC 6750 3.1: no error is named to who did not try. */
+static const char *challenge_of(const struct web_gate_verdict *verdict)
+{
+    if (verdict->status != 401)
+        return NULL;
+    return verdict->jwt == WEB_JWT_MISSING ? "Bearer"
+                                           : "Bearer error=\"invalid_token\"";
+}
+
 /* The request is one, but may it pass? */
-static void judge(struct web_session *s, const struct web_request *rq)
+static void judge(struct web_session *s, struct web_request *rq)
 {
     struct web_core *core = s->core;
     struct web_gate_verdict verdict =
-        web_gate_judge(core->view->site, rq, &s->client, core->now);
-    uint64_t retry_s = 0;
+        web_gate_judge(core->view->site, rq, &s->client, core->now,
+                       core->env.wall(core->env.arg));
+    struct web_page page = {.status = verdict.status};
 
     if (verdict.reason == WEB_GATE_PASS) {
         exchange_begin(s, rq, verdict.route, verdict.wait_ms);
         return;
     }
     count_refusal(core, verdict.reason);
+    count_jwt(core->stats, verdict.jwt);
     access_log_refused(s, rq, verdict.status);
     if (verdict.reason == WEB_GATE_RATE)
-        retry_s = (verdict.wait_ms + 999) / 1000;
-    session_answer(s, verdict.status, retry_s,
-                   verdict.reason == WEB_GATE_REDIRECT ? verdict.route->location
-                                                       : span_of(NULL, 0));
+        page.retry_s = (verdict.wait_ms + 999) / 1000;
+    if (verdict.reason == WEB_GATE_REDIRECT)
+        page.location = verdict.route->location;
+    page.challenge = challenge_of(&verdict);
+    answer(s, &page);
 }
 
 static void on_head(struct web_session *s, const struct http_msg *msg)

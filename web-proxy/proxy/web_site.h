@@ -39,6 +39,16 @@ struct web_backend {
     struct web_health *health;
 };
 
+/* Active checks of the servers of an upstream. */
+struct web_check_rule {
+    const char *path; /* of the GET; NULL: no checks */
+    uint64_t interval_ms;
+    uint64_t timeout_ms; /* of one check */
+    uint32_t fall;       /* bad ones in a row until down */
+    uint32_t rise;       /* good ones in a row until up */
+    int status;          /* to expect; 0: any 2xx or 3xx */
+};
+
 /* A back end: a group of equal servers. Strings are borrowed from the site's
  * owner. */
 struct web_upstream {
@@ -48,8 +58,9 @@ struct web_upstream {
     uint32_t first; /* number of the first among all of the site */
     enum web_balance balance;
     struct web_health_rule rule; /* says nothing for a single server */
-    struct tls_ctx *tls;         /* NULL: plain TCP */
-    const char *host_field;      /* Host to send; NULL: the client's own */
+    struct web_check_rule check;
+    struct tls_ctx *tls;    /* NULL: plain TCP */
+    const char *host_field; /* Host to send; NULL: the client's own */
 
     uint64_t connect_ms; /* TCP and TLS together */
     uint32_t idle_max;   /* connections one worker keeps open to a server */
@@ -81,6 +92,8 @@ struct web_site {
     size_t n_backends;         /* of all upstreams */
     const struct cidr *exempt; /* clients that no zone limits */
     size_t n_exempt;
+    const char *const *own_fields; /* fields that a token check writes */
+    size_t n_own_fields;
     uint64_t hsts_s;     /* Strict-Transport-Security; 0: not sent */
     uint16_t https_port; /* of HTTPS as clients see it, for redirects */
     bool via;            /* add a Via field towards back ends */

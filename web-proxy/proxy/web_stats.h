@@ -27,6 +27,26 @@
       "requests refused by us")                                                \
     X(COUNTER, refused_token, "refused", "reason=\"token\"",                   \
       "requests refused by us")                                                \
+    X(COUNTER, token_missing, "token_refused", "reason=\"missing\"",           \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_ambiguous, "token_refused", "reason=\"ambiguous\"",       \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_malformed, "token_refused", "reason=\"malformed\"",       \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_key, "token_refused", "reason=\"key\"",                   \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_signature, "token_refused", "reason=\"signature\"",       \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_expired, "token_refused", "reason=\"expired\"",           \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_early, "token_refused", "reason=\"early\"",               \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_issuer, "token_refused", "reason=\"issuer\"",             \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_audience, "token_refused", "reason=\"audience\"",         \
+      "requests without a valid token, where one is needed")                   \
+    X(COUNTER, token_claim, "token_refused", "reason=\"claim\"",               \
+      "requests without a valid token, where one is needed")                   \
     X(COUNTER, refused_websocket, "refused", "reason=\"websocket\"",           \
       "requests refused by us")                                                \
     X(COUNTER, redirected, "redirected", "", "requests answered 308")          \
@@ -55,6 +75,9 @@
       "connections that failed and were tried at another server")              \
     X(COUNTER, ejected, "upstream_ejected", "",                                \
       "servers taken out because requests failed")                             \
+    X(COUNTER, checks, "upstream_checks", "", "active checks made")            \
+    X(COUNTER, checks_failed, "upstream_checks_failed", "",                    \
+      "active checks that failed")                                             \
     X(COUNTER, retried, "retried", "",                                         \
       "requests sent again because a connection had died")                     \
     X(COUNTER, tunnels_opened, "tunnels", "", "WebSockets opened")             \

@@ -61,8 +61,8 @@ bool web_token_is_three_segments(struct span token)
 
 /* Find the argument; more than one candidate is ambiguous. ';' divides
  * arguments too for some readers. */
-static enum web_token_verdict find_argument(struct span query, const char *name,
-                                            struct span *ret_value)
+enum web_token_verdict web_token_find(struct span query, const char *name,
+                                      struct span *ret_value)
 {
     enum web_token_verdict found = WEB_TOKEN_MISSING;
     struct span want = span_str(name);
@@ -95,7 +95,7 @@ enum web_token_verdict web_token_judge(struct span query, const char *name,
 
     if (check == WEB_TOKEN_ANY)
         return WEB_TOKEN_OK;
-    verdict = find_argument(query, name, &value);
+    verdict = web_token_find(query, name, &value);
     if (verdict != WEB_TOKEN_OK)
         return verdict;
     if (value.len == 0)

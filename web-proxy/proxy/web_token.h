@@ -17,6 +17,7 @@ enum web_token_check {
     WEB_TOKEN_ANY,     /* no check */
     WEB_TOKEN_PRESENT, /* the argument is there and not empty */
     WEB_TOKEN_FORMAT,  /* three base64url segments divided by dots */
+    WEB_TOKEN_VALID,   /* signed, in time, for us: proxy/web_jwt.h */
 };
 
 enum web_token_verdict {
@@ -29,6 +30,10 @@ enum web_token_verdict {
 /* Judge the argument `name` of `query` (what stands behind '?'). */
 enum web_token_verdict web_token_judge(struct span query, const char *name,
                                        enum web_token_check check);
+
+/* Find the argument: OK, MISSING or AMBIGUOUS. */
+enum web_token_verdict web_token_find(struct span query, const char *name,
+                                      struct span *ret_value);
 
 /* True for header.payload.signature, each at least one base64url character. */
 bool web_token_is_three_segments(struct span token);

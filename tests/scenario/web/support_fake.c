@@ -108,6 +108,12 @@ static const char *env_date(void *arg)
     return "Sun, 06 Nov 1994 08:49:37 GMT";
 }
 
+static uint64_t env_wall(void *arg)
+{
+    (void)arg;
+    return 784111777; /* the same moment */
+}
+
 /* ---- set-up ---- */
 
 static void set_limits(struct web_limits *l)
@@ -207,7 +213,7 @@ void fake_start(void)
         .site = &fake.site,
         .env = {env_write, env_queued, env_pause, env_resume, env_shutdown,
                 env_end, env_close, env_abort, env_dial, env_undial, env_date,
-                NULL},
+                env_wall, NULL},
         .stats = &fake.stats,
     };
     uint32_t a, b;
