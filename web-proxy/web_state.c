@@ -289,6 +289,12 @@ static void status_server(const struct web_backend *b, struct buf *json)
     json_u64(json, counts.failed);
     json_key(json, "ejections");
     json_u64(json, counts.ejected);
+    if (b->upstream->check.path) {
+        json_key(json, "checks");
+        json_u64(json, counts.checks);
+        json_key(json, "checks_failed");
+        json_u64(json, counts.checks_failed);
+    }
     json_close(json, '}');
 }
 

@@ -178,3 +178,35 @@ test("a reload keeps what is known of the servers that stay", async () => {
   assert.equal((await proxy.admin("/reload", { method: "POST" })).status, 200);
   assert.deepEqual(await states(), ["up", "ejected"]);
 });
+
+test("a server whose check fails gets no requests until it is well again", async () => {
+  await start({
+    name: "a", url: urls(), "check-path": "/health", "check-interval": "100ms",
+    "check-timeout": "1s", "check-fall": 2, "check-rise": 2,
+  });
+  const work = load(8);
+  await waitFor(() => work.count(0) > 50);
+  fs.writeFileSync(sickFile(0), "");
+  await waitFor(async () => (await states())[0] === "down", { what: "the server is down" });
+  await sleep(100);
+  const before = work.count(0);
+  await sleep(300);
+  assert.equal(work.count(0), before, "it is still asked");
+  fs.rmSync(sickFile(0));
+  await waitFor(async () => (await states())[0] === "up", { what: "the server is up" });
+  await waitFor(() => work.count(0) > before + 50);
+  await work.stop();
+  assert.deepEqual(work.errors(), []);
+  const { upstreams } = await proxy.status();
+  assert.ok(upstreams[0].servers[0].checks_failed >= 2);
+});
+
+test("one check per interval, however many workers", async () => {
+  await start({ name: "a", url: urls(), "check-path": "/health", "check-interval": "200ms" });
+  const checks = async () => (await proxy.status()).upstreams[0].servers[1].checks;
+  await waitFor(async () => (await checks()) > 2);
+  const from = await checks();
+  await sleep(2000);
+  const made = (await checks()) - from;
+  assert.ok(made >= 4 && made <= 12, `${made} checks in 2 s`);
+});

@@ -93,14 +93,19 @@ uint64_t balance_retry_s(const struct web_exchange *x)
 {
     const struct web_upstream *u = x->upstream;
     uint64_t now = x->session->core->now;
-    uint64_t wait_ms = u->rule.out_ms;
+    uint64_t wait_ms = 0;
 
     for (uint32_t i = 0; i < u->n_backends; i++) {
         struct web_health_counts counts;
+        uint64_t due = now;
 
         web_health_read(u->backends[i].health, &counts);
-        if (counts.out_until < now + wait_ms)
-            wait_ms = counts.out_until > now ? counts.out_until - now : 0;
+        if (web_backend_flags(&u->backends[i]) & WEB_HEALTH_DOWN)
+            due = now + u->check.interval_ms;
+        else if (counts.out_until > now)
+            due = counts.out_until;
+        if (i == 0 || due - now < wait_ms)
+            wait_ms = due - now;
     }
     return wait_ms > 1000 ? (wait_ms + 999) / 1000 : 1;
 }

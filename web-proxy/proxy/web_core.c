@@ -15,7 +15,10 @@ static int view_new(struct web_core *core, struct web_site *site,
     if (!view)
         return -ENOMEM;
     view->pools = mem_zarray(site->n_backends + 1, sizeof(*view->pools));
-    if (!view->pools) {
+    view->checks = mem_zarray(site->n_backends + 1, sizeof(*view->checks));
+    if (!view->pools || !view->checks) {
+        mem_free(view->checks);
+        mem_free(view->pools);
         mem_free(view);
         return -ENOMEM;
     }
@@ -35,6 +38,7 @@ void view_unref(struct web_core *core, struct web_view *view)
         return;
     list_remove(&view->node);
     web_site_unref(view->site);
+    mem_free(view->checks);
     mem_free(view->pools);
     mem_free(view);
 }
@@ -71,6 +75,8 @@ void web_core_set_site(struct web_core *core, struct web_site *site)
     set_limits(core, &site->limits);
     core_enter(core, core->now);
     view_close_idle(old);
+    checks_stop(core, old);
+    checks_start(core, view);
     core_leave(core);
     view_unref(core, old);
 }
@@ -102,6 +108,7 @@ int web_core_new(struct web_core **ret_core,
         return -ENOMEM;
     }
     set_limits(core, &options->site->limits);
+    checks_start(core, core->view);
     *ret_core = core;
     return 0;
 }
@@ -126,6 +133,7 @@ void web_core_free(struct web_core *core)
     if (!core)
         return;
     core_enter(core, core->now);
+    checks_stop(core, core->view);
     while ((node = list_first(&core->sessions)))
         session_end(CONTAINER_OF(node, struct web_session, node));
     while ((node = list_first(&core->links)))
@@ -181,6 +189,8 @@ void web_core_on_timer(struct web_core *core, uint64_t now)
     while ((timer = timers_take_expired(&core->timers, now))) {
         if (timer->kind == WEB_TIMER_SESSION)
             session_on_timer(CONTAINER_OF(timer, struct web_session, timer));
+        else if (timer->kind == WEB_TIMER_CHECK)
+            check_on_timer(core, CONTAINER_OF(timer, struct web_check, timer));
         else
             link_on_timer(CONTAINER_OF(timer, struct web_link, timer));
     }

@@ -38,11 +38,21 @@ struct web_pool {
     int64_t turn;     /* round robin: how much this server is owed */
 };
 
+/* The active checks of one server; `backend` NULL: it has none. */
+struct web_check {
+    struct timer timer; /* the next one; or the end of the one under way */
+    struct web_view *view;
+    const struct web_backend *backend;
+    struct web_link *link; /* the one under way */
+    uint64_t next;
+};
+
 struct web_view {
     struct list node;
     struct web_site *site;
     unsigned users;         /* requests and links, and the core while current */
     struct web_pool *pools; /* one per server */
+    struct web_check *checks; /* one per server */
 };
 
 struct web_core {
@@ -156,6 +166,7 @@ enum web_link_state {
     WEB_LINK_IDLE,
     WEB_LINK_BUSY,
     WEB_LINK_TUNNEL,
+    WEB_LINK_CHECK,
     WEB_LINK_CLOSING,
     WEB_LINK_DEAD,
 };
@@ -173,7 +184,8 @@ struct web_link {
     bool reused; /* carried an answer before */
     struct http_parser *parser;
     struct web_exchange *exchange;
-    struct timer timer; /* idle time; may come before `idle_until` */
+    struct web_check *check; /* instead of an exchange */
+    struct timer timer;      /* idle time; may come before `idle_until` */
     uint64_t idle_until;
     uint64_t keep_ms; /* how long the back end keeps it, if it said so */
 };
@@ -181,6 +193,7 @@ struct web_link {
 enum web_timer_kind {
     WEB_TIMER_SESSION,
     WEB_TIMER_LINK,
+    WEB_TIMER_CHECK,
 };
 
 /* ---- web_core.c ---- */
@@ -257,6 +270,9 @@ void answer_on_end(struct web_link *link, int err);
 struct web_link *link_get(struct web_exchange *x, bool fresh);
 /* A new one to the server the exchange has. */
 struct web_link *link_dial(struct web_exchange *x);
+/* For a check, whatever the limits. */
+struct web_link *link_dial_check(struct web_core *core,
+                                 struct web_check *check);
 void link_keep(struct web_link *link);
 void link_close(struct web_link *link);
 void link_shutdown(struct web_link *link);
@@ -274,6 +290,16 @@ bool balance_pick(struct web_exchange *x);
 uint64_t balance_retry_s(const struct web_exchange *x);
 void balance_on_failure(struct web_core *core, const struct web_backend *b);
 void balance_on_answer(struct web_core *core, const struct web_backend *b);
+
+/* ---- web_check.c ---- */
+
+void checks_start(struct web_core *core, struct web_view *view);
+void checks_stop(struct web_core *core, struct web_view *view);
+void check_on_timer(struct web_core *core, struct web_check *check);
+void check_on_dialled(struct web_link *link);
+void check_on_data(struct web_link *link, struct span in);
+/* The link of a check could not be had, or ended. */
+void check_on_lost(struct web_link *link);
 
 /* ---- web_tunnel.c ---- */
 

@@ -37,6 +37,7 @@ void link_recycle(struct web_core *core, struct web_link *link)
     view_unref(core, link->view);
     link->view = NULL;
     link->exchange = NULL;
+    link->check = NULL;
     http_parser_free(link->parser);
     link->parser = NULL;
     if (core->n_spare_links >= WEB_SPARE_MAX) {
@@ -104,17 +105,13 @@ static void attach(struct web_link *link, struct web_exchange *x)
     x->kept_link = link->reused;
 }
 
-struct web_link *link_dial(struct web_exchange *x)
+/* One being dialled, nobody's yet. */
+static struct web_link *open_link(struct web_core *core, struct web_view *view,
+                                  const struct web_backend *backend)
 {
-    struct web_core *core = x->session->core;
-    const struct web_upstream *upstream = x->backend->upstream;
-    struct web_link *link;
+    const struct web_upstream *upstream = backend->upstream;
+    struct web_link *link = link_new(core);
 
-    if (x->pool->n_links >= upstream->links_max) {
-        stats_inc(&core->stats->upstream_full);
-        return NULL;
-    }
-    link = link_new(core);
     if (!link)
         return NULL;
     if (http_parser_new(&link->parser, HTTP_KIND_RESPONSE,
@@ -122,10 +119,10 @@ struct web_link *link_dial(struct web_exchange *x)
         link_destroy(link);
         return NULL;
     }
-    link->backend = x->backend;
-    link->view = x->view;
+    link->backend = backend;
+    link->view = view;
     link->view->users++;
-    link->pool = x->pool;
+    link->pool = &view->pools[upstream->first + (backend - upstream->backends)];
     link->pool->n_links++;
     link->state = WEB_LINK_DIALLING;
     link->reused = false;
@@ -133,15 +130,41 @@ struct web_link *link_dial(struct web_exchange *x)
     link->io = NULL;
     list_push_back(&core->links, &link->node);
     stats_inc(&core->stats->links);
-    link->dial = core->env.dial(core->env.arg, link, x->backend);
-    if (!link->dial) {
-        bury(link);
+    link->dial = core->env.dial(core->env.arg, link, backend);
+    if (link->dial)
+        return link;
+    bury(link);
+    return NULL;
+}
+
+struct web_link *link_dial(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+    struct web_link *link;
+
+    if (x->pool->n_links >= x->upstream->links_max) {
+        stats_inc(&core->stats->upstream_full);
+        return NULL;
+    }
+    link = open_link(core, x->view, x->backend);
+    if (!link) {
         stats_inc(&core->stats->upstream_connect_failed);
         balance_on_failure(core, x->backend);
         return NULL;
     }
     stats_inc(&core->stats->upstream_connects);
     attach(link, x);
+    return link;
+}
+
+struct web_link *link_dial_check(struct web_core *core, struct web_check *check)
+{
+    struct web_link *link = open_link(core, check->view, check->backend);
+
+    if (link) {
+        link->check = check;
+        check->link = link;
+    }
     return link;
 }
 
@@ -238,8 +261,11 @@ void web_link_on_dialled(struct web_link *link, void *io, uint64_t now)
     core_enter(core, now);
     link->dial = NULL;
     link->io = io;
-    link->state = WEB_LINK_BUSY;
-    exchange_on_dialled(link->exchange);
+    link->state = link->check ? WEB_LINK_CHECK : WEB_LINK_BUSY;
+    if (link->check)
+        check_on_dialled(link);
+    else
+        exchange_on_dialled(link->exchange);
     core_leave(core);
 }
 
@@ -251,8 +277,11 @@ void web_link_on_dial_failed(struct web_link *link, int err, uint64_t now)
     core_enter(core, now);
     link->exchange = NULL;
     bury(link);
-    exchange_on_dial_failed(x, err);
-    session_continue(x->session);
+    check_on_lost(link);
+    if (x) {
+        exchange_on_dial_failed(x, err);
+        session_continue(x->session);
+    }
     core_leave(core);
 }
 
@@ -267,6 +296,8 @@ void web_link_on_data(struct web_link *link, struct span data, uint64_t now)
         tunnel_from_upstream(link->exchange, data);
     else if (link->state == WEB_LINK_BUSY)
         answer_on_data(link, data);
+    else if (link->state == WEB_LINK_CHECK)
+        check_on_data(link, data);
     link_update_reading(link);
     core_leave(core);
 }
@@ -294,6 +325,8 @@ void web_link_on_end(struct web_link *link, uint64_t now)
         tunnel_on_upstream_end(link->exchange);
     else if (link->state == WEB_LINK_BUSY)
         answer_on_end(link, 0);
+    else if (link->state == WEB_LINK_CHECK)
+        check_on_lost(link);
     core_leave(core);
 }
 
@@ -310,6 +343,8 @@ void web_link_on_closed(struct web_link *link, int err, uint64_t now)
         session_shutdown(x->session);
     } else if (link->state == WEB_LINK_BUSY) {
         answer_on_end(link, err ? err : -1);
+    } else if (link->state == WEB_LINK_CHECK) {
+        check_on_lost(link);
     }
     if (link->state != WEB_LINK_DEAD)
         bury(link);

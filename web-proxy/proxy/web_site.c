@@ -10,6 +10,8 @@ unsigned web_backend_flags(const struct web_backend *b)
 {
     unsigned mask = web_upstream_ejects(b->upstream) ? WEB_HEALTH_EJECTED : 0;
 
+    if (b->upstream->check.path)
+        mask |= WEB_HEALTH_DOWN;
     return web_health_flags(b->health) & mask;
 }
 

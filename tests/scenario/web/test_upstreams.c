@@ -413,6 +413,178 @@ START_TEST(a_reload_keeps_what_is_known)
 }
 END_TEST
 
+/* ---- active checks ---- */
+
+static void start_with_checks(uint32_t servers)
+{
+    fake.upstreams[0].check = (struct web_check_rule){
+        .path = "/health",
+        .interval_ms = 1000,
+        .timeout_ms = 200,
+        .fall = 2,
+        .rise = 2,
+    };
+    fake_servers(servers);
+    fake_start();
+}
+
+/* The next check of the only server ends so; NULL: it is refused. */
+static void check_once(const char *answer)
+{
+    struct fake_io *server;
+
+    while (fake_open_dials() == 0)
+        fake_sleep(10);
+    if (!answer) {
+        fake_dial_failed(-ECONNREFUSED);
+        return;
+    }
+    server = fake_dialled();
+    ck_assert_starts(fake_take(server), "GET /health HTTP/1.1\r\nHost: "
+                                        "127.0.0.1:8000\r\n");
+    fake_send(server, answer);
+    ck_assert(server->closed);
+}
+
+START_TEST(a_server_is_checked_now_and_then)
+{
+    uint64_t last, passed;
+
+    start_with_checks(1);
+    fake_sleep(0);
+    for (int i = 0; i < 20; i++) {
+        last = fake.now;
+        check_once("HTTP/1.1 204 No Content\r\n\r\n");
+        passed = fake.now - last;
+        ck_assert_uint_le(passed, i == 0 ? 0 : 1110);
+        if (i > 0)
+            ck_assert_uint_ge(passed, 890);
+    }
+    ck_assert_uint_eq(fake.stats.checks, 20);
+    ck_assert_uint_eq(fake.stats.checks_failed, 0);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+}
+END_TEST
+
+START_TEST(failed_checks_take_a_server_down_and_good_ones_up)
+{
+    struct fake_io *client;
+    const char *answer;
+
+    start_with_checks(1);
+    client = fake_client();
+    fake_sleep(0);
+    check_once("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+    check_once(NULL);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "down");
+    fake_send(client, GET);
+    answer = fake_take(client);
+    ck_assert_starts(answer, "HTTP/1.1 503 ");
+    ck_assert_has(answer, "\r\nRetry-After: 1\r\n");
+    check_once("HTTP/1.1 200 OK\r\n\r\n");
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "down");
+    check_once("HTTP/1.1 200 OK\r\n\r\n");
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "up");
+    ask(client);
+}
+END_TEST
+
+START_TEST(a_server_that_is_down_is_not_asked)
+{
+    struct fake_io *client;
+
+    start_with_checks(2);
+    (void)web_health_on_check(fake.backends[0].health, false, 1, 1);
+    client = fake_client(); /* time stands still: no check begins */
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(ask(client), 1);
+}
+END_TEST
+
+START_TEST(a_check_is_bad_without_an_answer_in_time)
+{
+    struct fake_io *server;
+
+    start_with_checks(1);
+    fake_sleep(0);
+    server = fake_dialled();
+    fake_sleep(199);
+    ck_assert(!server->closed);
+    fake_sleep(1);
+    ck_assert(server->closed);
+    while (fake_open_dials() == 0)
+        fake_sleep(10);
+    fake_sleep(200);
+    ck_assert_uint_eq(fake_open_dials(), 0);
+    ck_assert_uint_eq(fake.stats.checks_failed, 2);
+    ck_assert_str_eq(web_backend_state(&fake.backends[0]), "down");
+}
+END_TEST
+
+START_TEST(what_is_no_answer_is_a_bad_check)
+{
+    start_with_checks(1);
+    fake_sleep(0);
+    check_once("SSH-2.0-x\r\n\r\n");
+    ck_assert_uint_eq(fake.stats.checks_failed, 1);
+    while (fake_open_dials() == 0)
+        fake_sleep(10);
+    fake_end(fake_dialled());
+    ck_assert_uint_eq(fake.stats.checks_failed, 2);
+    while (fake_open_dials() == 0)
+        fake_sleep(10);
+    fake_close(fake_dialled(), -ECONNRESET);
+    ck_assert_uint_eq(fake.stats.checks_failed, 3);
+}
+END_TEST
+
+START_TEST(the_expected_status_is_a_setting)
+{
+    start_with_checks(1);
+    fake.upstreams[0].check.status = 401;
+    fake_sleep(0);
+    check_once("HTTP/1.1 100 Continue\r\n\r\n"
+               "HTTP/1.1 401 Unauthorized\r\n\r\n");
+    ck_assert_uint_eq(fake.stats.checks_failed, 0);
+    check_once("HTTP/1.1 200 OK\r\n\r\n");
+    ck_assert_uint_eq(fake.stats.checks_failed, 1);
+}
+END_TEST
+
+START_TEST(a_reload_ends_a_check_and_goes_on_in_its_rhythm)
+{
+    struct web_site next;
+    struct fake_io *server;
+
+    start_with_checks(1);
+    fake_sleep(0);
+    server = fake_dialled();
+    next = fake.site;
+    next.refs = 1;
+    web_core_set_site(fake.core, &next);
+    ck_assert(server->closed);
+    ck_assert_uint_eq(fake.site.refs, 1);
+    fake_sleep(850);
+    ck_assert_uint_eq(fake_open_dials(), 0);
+    fake_sleep(300);
+    ck_assert_uint_eq(fake_open_dials(), 1);
+    web_core_set_site(fake.core, &fake.site);
+    ck_assert_uint_eq(fake_open_dials(), 0);
+}
+END_TEST
+
+START_TEST(without_checks_an_old_verdict_says_nothing)
+{
+    struct fake_io *client;
+
+    start_with(1);
+    (void)web_health_on_check(fake.backends[0].health, false, 1, 1);
+    client = fake_client();
+    ask(client);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("web upstreams");
@@ -440,6 +612,14 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_full_server_is_passed_over);
     tcase_add_test(tcase, a_single_server_is_never_taken_out);
     tcase_add_test(tcase, a_reload_keeps_what_is_known);
+    tcase_add_test(tcase, a_server_is_checked_now_and_then);
+    tcase_add_test(tcase, failed_checks_take_a_server_down_and_good_ones_up);
+    tcase_add_test(tcase, a_server_that_is_down_is_not_asked);
+    tcase_add_test(tcase, a_check_is_bad_without_an_answer_in_time);
+    tcase_add_test(tcase, what_is_no_answer_is_a_bad_check);
+    tcase_add_test(tcase, the_expected_status_is_a_setting);
+    tcase_add_test(tcase, a_reload_ends_a_check_and_goes_on_in_its_rhythm);
+    tcase_add_test(tcase, without_checks_an_old_verdict_says_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
 }
