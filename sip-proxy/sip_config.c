@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "sip_config.h"
 
-#include "base/crypto.h"
 #include "base/mem.h"
-#include "proxy/sip_flow.h"
 
 #include <stdio.h>
-
-/* Set by those who may be trusted, wrong from everybody else. */
-static const char *const strip_default[] = {
-    "P-Asserted-Identity", "P-Preferred-Identity",  "Remote-Party-ID",
-    "Diversion",           "History-Info",          "Identity",
-    "P-Charging-Vector",   "P-Access-Network-Info",
-};
 
 static const struct option_def listen_options[] = {
     {.name = "address",
@@ -220,6 +211,12 @@ static const struct option_def options[] = {
      .max = 10000000,
      .fallback = "1000",
      .help = "requests of one connection that hold transactions at a time"},
+    {.name = "decision-trail",
+     .type = OPT_U32,
+     FIELD(decision_trail),
+     .max = 1000000,
+     .fallback = "1000",
+     .help = "requests per worker that /sip/why knows about; 0: none"},
     {.name = "transaction-memory",
      .type = OPT_SIZE,
      FIELD(transaction_memory),
@@ -415,7 +412,7 @@ enum sip_transport sip_config_transport(const struct endpoint *endpoint)
     return sip_transport_parse(span_str(endpoint->scheme));
 }
 
-static enum sip_zone zone_of(const struct sip_listen *listen)
+enum sip_zone sip_config_zone(const struct sip_listen *listen)
 {
     enum sip_transport t = sip_config_transport(&listen->address);
 
@@ -438,10 +435,10 @@ static void check_listen(struct config_build *build,
         char key[32];
 
         (void)snprintf(key, sizeof(key), "listen[%zu]", i);
-        has_outside = has_outside || zone_of(l) == SIP_OUTSIDE;
+        has_outside = has_outside || sip_config_zone(l) == SIP_OUTSIDE;
         if (sip_transport_is_secure(t) && !cfg->certificate)
             config_error(build, key, "needs a certificate and its key");
-        if (sip_transport_is_ws(t) && zone_of(l) == SIP_INSIDE)
+        if (sip_transport_is_ws(t) && sip_config_zone(l) == SIP_INSIDE)
             config_error(build, key, "a WebSocket is always external");
         if (!l->advertise && addr_is_any(&l->address.addr))
             config_error(build, key,
@@ -463,7 +460,7 @@ static bool has_inside(const struct sip_config *cfg,
     for (size_t i = 0; i < cfg->listen.n; i++) {
         const struct sip_listen *l = &cfg->listen.items[i];
 
-        if (zone_of(l) == SIP_INSIDE &&
+        if (sip_config_zone(l) == SIP_INSIDE &&
             strcmp(l->address.scheme, server->scheme) == 0 &&
             l->address.addr.family == server->addr.family)
             return true;
@@ -471,7 +468,7 @@ static bool has_inside(const struct sip_config *cfg,
     return false;
 }
 
-static bool has_group(const struct sip_config *cfg, const char *name)
+bool sip_config_has_group(const struct sip_config *cfg, const char *name)
 {
     for (size_t i = 0; i < cfg->media_servers.n; i++) {
         if (span_is_nocase(span_str(name), cfg->media_servers.items[i].group))
@@ -533,14 +530,14 @@ static void check_groups(struct config_build *build,
     for (size_t i = 0; i < cfg->domains.n; i++) {
         const struct sip_domain_setting *d = &cfg->domains.items[i];
 
-        if (d->group && !has_group(cfg, d->group))
+        if (d->group && !sip_config_has_group(cfg, d->group))
             config_error(build, "domain", "%s: no media-server of group \"%s\"",
                          d->name, d->group);
     }
     for (size_t i = 0; i < cfg->listen.n; i++) {
         const struct sip_listen *l = &cfg->listen.items[i];
 
-        if (l->group && !has_group(cfg, l->group))
+        if (l->group && !sip_config_has_group(cfg, l->group))
             config_error(build, "listen", "no media-server of group \"%s\"",
                          l->group);
     }
@@ -621,175 +618,3 @@ const struct config_spec sip_config_spec = {
     .table = {options, ARRAY_SIZE(options), sizeof(struct sip_config), NULL},
     .check = check,
 };
-
-static uint32_t tag_of(const char *group)
-{
-    return group ? sip_name_tag(span_str(group)) : 0;
-}
-
-static void fill_servers(const struct sip_config *cfg,
-                         struct sip_dispatch_conf *d)
-{
-    for (size_t i = 0; i < cfg->media_servers.n && i < SIP_SERVERS_MAX; i++) {
-        const struct sip_media_server *from = &cfg->media_servers.items[i];
-        struct sip_server_conf *s = &d->servers[d->count++];
-        char text[ADDR_TEXT_SIZE];
-
-        (void)snprintf(s->group, sizeof(s->group), "%s", from->group);
-        s->target.transport = sip_config_transport(&from->server);
-        s->target.remote = from->server.addr;
-        (void)snprintf(s->text, sizeof(s->text), "%s:%s", from->server.scheme,
-                       addr_str(&from->server.addr, text));
-        s->priority = (uint8_t)from->priority;
-        s->weight = (uint8_t)from->weight;
-        s->path = (enum sip_path_mode)from->path;
-        s->drain = from->drain;
-    }
-    d->probe_interval_ms = (uint32_t)cfg->probe_interval;
-    d->down_after = cfg->down_after;
-    d->up_after = cfg->up_after;
-}
-
-static void fill_lists(const struct sip_config *cfg,
-                       struct sip_core_config *core)
-{
-    bool none = cfg->strip_headers.n == 1 &&
-                strcmp(cfg->strip_headers.items[0], "none") == 0;
-
-    for (size_t i = 0; i < cfg->domains.n && i < SIP_DOMAINS_MAX; i++)
-        core->domains[core->n_domains++] = (struct sip_domain){
-            cfg->domains.items[i].name, tag_of(cfg->domains.items[i].group)};
-    for (size_t i = 0; i < cfg->inside_sources.n && i < SIP_INSIDE_MAX; i++)
-        core->inside[core->n_inside++] = cfg->inside_sources.items[i];
-    for (size_t i = 0; !none && i < cfg->strip_headers.n && i < SIP_STRIP_MAX;
-         i++)
-        core->strip[core->n_strip++] = cfg->strip_headers.items[i];
-    for (size_t i = 0;
-         cfg->strip_headers.n == 0 && i < ARRAY_SIZE(strip_default); i++)
-        core->strip[core->n_strip++] = strip_default[i];
-}
-
-/* What comes from this host comes through a web proxy: it is everybody. */
-static void fill_exempt(const struct sip_config *cfg,
-                        struct sip_guard_config *guard)
-{
-    static const char *const loopback[] = {"127.0.0.0/8", "::1"};
-    const struct cidr_list *lists[] = {&cfg->guard_exempt,
-                                       &cfg->trusted_proxies};
-
-    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
-        for (size_t i = 0; i < lists[k]->n && guard->n_exempt < SIP_EXEMPT_MAX;
-             i++)
-            guard->exempt[guard->n_exempt++] = lists[k]->items[i];
-    }
-    for (size_t i = 0; cfg->guard_exempt.n == 0 && i < ARRAY_SIZE(loopback) &&
-                       guard->n_exempt < SIP_EXEMPT_MAX;
-         i++) {
-        if (cidr_parse(span_str(loopback[i]),
-                       &guard->exempt[guard->n_exempt]) == 0)
-            guard->n_exempt++;
-    }
-}
-
-static void fill_guard(const struct sip_config *cfg,
-                       struct sip_guard_config *guard)
-{
-    guard->source_rate = cfg->source_rate;
-    guard->source_burst = cfg->source_burst;
-    guard->flow_rate = cfg->connection_rate;
-    guard->flow_burst = cfg->connection_burst;
-    guard->source_failures = cfg->auth_failures;
-    guard->user_failures = cfg->user_failures;
-    guard->window_ms = (uint32_t)cfg->auth_window;
-    guard->ban_ms = (uint32_t)cfg->ban_time;
-    guard->scanners = cfg->block_scanners;
-    fill_exempt(cfg, guard);
-}
-
-/* Any text or bytes of at least 16 become a key of the right size. */
-static void key_from(const struct option_secret *secret,
-                     struct sip_token_key *key)
-{
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-    const struct span parts[] = {span_str("sip token key file"), secret->value};
-
-    _Static_assert((int)SIP_TOKEN_KEY == (int)CRYPTO_SHA256_SIZE,
-                   "a digest is a key");
-    crypto_sha256(parts, ARRAY_SIZE(parts), digest);
-    sip_token_key_init(key, digest);
-    mem_wipe(digest, sizeof(digest));
-}
-
-static void fill_keys(const struct sip_config *cfg, struct sip_token_keys *keys)
-{
-    if (cfg->token_key.path)
-        key_from(&cfg->token_key, &keys->key[keys->count++]);
-    if (cfg->token_key_previous.path)
-        key_from(&cfg->token_key_previous, &keys->key[keys->count++]);
-}
-
-static uint32_t default_group(const struct sip_config *cfg)
-{
-    if (cfg->media_servers.n == 0 || has_group(cfg, "default"))
-        return tag_of("default");
-    return tag_of(cfg->media_servers.items[0].group);
-}
-
-static uint32_t share(uint64_t total, unsigned workers)
-{
-    uint64_t part = (total + workers - 1) / workers;
-
-    /* The kernel does not spread connections evenly. */
-    return (uint32_t)(workers > 1 ? part + part / 4 + 16 : part);
-}
-
-void sip_config_core(const struct sip_config *cfg, unsigned workers,
-                     struct sip_core_config *ret_core)
-{
-    struct sip_core_config *core = ret_core;
-
-    memset(core, 0, sizeof(*core));
-    fill_servers(cfg, &core->dispatch);
-    fill_lists(cfg, core);
-    fill_keys(cfg, &core->keys);
-    fill_guard(cfg, &core->guard);
-    core->txn = sip_txn_config_default;
-    core->txn.max = share(cfg->max_transactions, workers);
-    core->max_pending = cfg->max_pending;
-    core->txn.max_bytes = cfg->transaction_memory / workers;
-    core->limits = sip_limits_default;
-    core->limits.message = cfg->max_message;
-    core->node = cfg->node;
-    core->default_group = default_group(cfg);
-    core->max_flows = share(cfg->max_connections, workers);
-    core->max_forwards = cfg->max_forwards;
-    core->timer_c_ms = (uint32_t)cfg->timer_c;
-    core->server_timeout_ms = (uint32_t)cfg->server_timeout;
-    core->probe_timeout_ms = (uint32_t)cfg->probe_timeout;
-    core->udp_flow_ms = (uint32_t)cfg->udp_flow_timeout;
-    core->datagram_size = (uint32_t)cfg->datagram_size;
-}
-
-void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
-                      struct sip_local *ret_local)
-{
-    struct sip_host host;
-    char text[ADDR_TEXT_SIZE];
-
-    *ret_local = (struct sip_local){
-        .transport = sip_config_transport(&listen->address),
-        .zone = zone_of(listen),
-        .addr = *bound,
-        .group = tag_of(listen->group),
-    };
-    if (!listen->advertise)
-        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",
-                       addr_str(bound, text));
-    else if (sip_host_parse(span_str(listen->advertise), &host) == 0 &&
-             host.port == 0)
-        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s:%u",
-                       listen->advertise, (unsigned)bound->port);
-    else
-        (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",
-                       listen->advertise);
-}

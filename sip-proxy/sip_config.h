@@ -55,6 +55,7 @@ struct sip_config {
     uint32_t max_connections;
     uint32_t max_transactions;
     uint32_t max_pending;
+    uint32_t decision_trail;
     uint64_t transaction_memory;
     uint64_t max_message;
     uint32_t max_forwards;
@@ -91,6 +92,12 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
 /* One of our addresses as the core knows it; `bound` is with the real port. */
 void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
                       struct sip_local *ret_local);
+
+/* Which side a listener is on: what was said, or by its transport. */
+enum sip_zone sip_config_zone(const struct sip_listen *listen);
+
+/* Some media server is of that group. */
+bool sip_config_has_group(const struct sip_config *cfg, const char *name);
 
 /* The transport of a `listen` or `media-server` endpoint. */
 enum sip_transport sip_config_transport(const struct endpoint *endpoint);

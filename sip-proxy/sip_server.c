@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "net/tls_ctx.h"
 #include "proxy/sip_flow.h"
+#include "sip_why.h"
 #include "sip_worker.h"
 
 #include <errno.h>
@@ -286,6 +287,12 @@ static void status(void *state, struct buf *json)
     write_bans(shared, json);
 }
 
+static void endpoints(void *state, struct admin *admin)
+{
+    if (admin_handle(admin, "GET", "/sip/why", sip_why_get, state) < 0)
+        log_error("no room for the admin endpoint path=/sip/why");
+}
+
 /* Ready while some media server is up. */
 static bool ready(void *state, struct buf *reasons)
 {
@@ -324,6 +331,7 @@ const struct daemon_spec sip_daemon_spec = {
     .worker_drain = sip_worker_drain,
     .worker_stop = sip_worker_stop,
     .worker_free = sip_worker_free,
+    .endpoints = endpoints,
     .status = status,
     .ready = ready,
 };

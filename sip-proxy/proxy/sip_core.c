@@ -73,6 +73,21 @@ void sip_core_reply(struct sip_core *core, const struct sip_msg *msg,
         (void)sip_core_send(core, to, buf_span(&core->out));
 }
 
+/* What a refusal says about the token of the request. */
+static enum sip_trail_token token_of(enum sip_refusal why)
+{
+    switch (why) {
+    case SIP_REFUSED_forged_token:
+        return SIP_TRAIL_FORGED;
+    case SIP_REFUSED_unsigned_route:
+        return SIP_TRAIL_UNSIGNED;
+    case SIP_REFUSED_flow_gone:
+        return SIP_TRAIL_GONE;
+    default:
+        return SIP_TRAIL_NO_TOKEN;
+    }
+}
+
 void sip_core_refuse(struct sip_core *core, const struct sip_msg *msg,
                      const struct sip_target *to, enum sip_refusal why)
 {
@@ -81,6 +96,8 @@ void sip_core_refuse(struct sip_core *core, const struct sip_msg *msg,
     struct buf extra;
 
     stats_inc(sip_refusal_counter(core->stats, why));
+    sip_trail_refused(core->trail, core->trail_number, sip_refusal_label(why),
+                      reply.status, token_of(why), core->now);
     log_debug("request refused reason=%s method=%.*s", sip_refusal_label(why),
               SPAN_FMT(msg->method_name));
     if (msg->method == SIP_METHOD_ACK)
@@ -249,6 +266,8 @@ int sip_core_new(struct sip_core **ret_core,
     env->random(env->arg, seed, sizeof(seed));
     err = sip_guard_new(&core->guard, &config->guard, seed);
     if (err == 0)
+        err = sip_trail_new(&core->trail, config->trail);
+    if (err == 0)
         err = sip_flows_new(&core->flows, config->max_flows, place->epoch);
     if (err == 0)
         err = pool_new(&core->forks, sizeof(struct sip_fork), config->txn.max);
@@ -277,6 +296,7 @@ void sip_core_free(struct sip_core *core)
     pool_free(core->forks);
     sip_flows_free(core->flows);
     sip_guard_free(core->guard);
+    sip_trail_free(core->trail);
     sip_edit_deinit(&core->edit);
     buf_deinit(&core->out);
     mem_free(core);
@@ -403,6 +423,25 @@ static void on_malformed(struct sip_core *core, const struct sip_target *from,
         core->env.close(core->env.arg, flow->conn, SIP_CLOSE_GARBAGE);
 }
 
+/* A way that is open was opened by a token, but for first requests of
+ * clients. */
+static void note_route(struct sip_core *core, const struct sip_route *route)
+{
+    enum sip_trail_rule rule = SIP_TRAIL_SELF;
+    enum sip_trail_token token = SIP_TRAIL_NO_TOKEN;
+
+    if (route->kind == SIP_ROUTE_REFUSED)
+        return;
+    if (route->kind == SIP_ROUTE_CLIENT)
+        rule = SIP_TRAIL_CLIENT;
+    else if (route->kind == SIP_ROUTE_SERVER)
+        rule = SIP_TRAIL_SERVER;
+    if (rule == SIP_TRAIL_CLIENT ||
+        (rule == SIP_TRAIL_SERVER && route->in_dialog))
+        token = SIP_TRAIL_VERIFIED;
+    sip_trail_route(core->trail, core->trail_number, rule, token);
+}
+
 /* An ACK to a 2xx belongs to no transaction: it goes its way by its Route
  * (RFC 3261 16.11), and nobody is told when it cannot. */
 static void on_ack(struct sip_core *core, const struct sip_target *from,
@@ -416,14 +455,19 @@ static void on_ack(struct sip_core *core, const struct sip_target *from,
     struct sip_target to;
 
     sip_route_request(core, msg, flow, &route);
+    note_route(core, &route);
     if (route.kind == SIP_ROUTE_SERVER && route.server >= 0) {
         sip_core_server_target(core, route.server, &to);
     } else if (route.kind == SIP_ROUTE_CLIENT) {
         to = route.flow->target;
     } else {
         SIP_COUNT(core, stray_acks);
-        if (route.kind == SIP_ROUTE_REFUSED)
+        if (route.kind == SIP_ROUTE_REFUSED) {
             stats_inc(sip_refusal_counter(core->stats, route.why));
+            sip_trail_refused(core->trail, core->trail_number,
+                              sip_refusal_label(route.why), 0,
+                              token_of(route.why), core->now);
+        }
         return;
     }
     if ((msg->has_max_forwards && msg->max_forwards == 0) ||
@@ -435,10 +479,12 @@ static void on_ack(struct sip_core *core, const struct sip_target *from,
     passage.to = &to;
     passage.route = &route;
     passage.branch = span_str(branch);
-    if (sip_rewrite_request(core, msg, &passage) == 0)
+    if (sip_rewrite_request(core, msg, &passage) == 0) {
+        sip_trail_sent(core->trail, core->trail_number, &to);
         (void)sip_core_send(core, &to, buf_span(&core->out));
-    else
+    } else {
         SIP_COUNT(core, edit_failures);
+    }
 }
 
 /* RFC 3261 16.10 and 9.2; only the connection of the INVITE may cancel. */
@@ -456,6 +502,9 @@ static void on_cancel(struct sip_core *core, const struct sip_target *from,
                                           : SIP_REFUSED_no_dialog);
         return;
     }
+    sip_trail_route(core->trail, core->trail_number, SIP_TRAIL_CANCEL,
+                    SIP_TRAIL_NO_TOKEN);
+    sip_trail_answered(core->trail, core->trail_number, 200, now);
     sip_core_reply(core, &core->msg, from, &ok);
     sip_fork_cancel(core, view.user, &core->msg, now);
 }
@@ -477,11 +526,13 @@ static void on_request(struct sip_core *core, const struct sip_target *from,
     if (flow && sip_rewrite_is_sips(msg))
         flow->sips = true;
     sip_route_request(core, msg, flow, &route);
+    note_route(core, &route);
     switch (route.kind) {
     case SIP_ROUTE_REFUSED:
         sip_core_refuse(core, msg, from, route.why);
         return;
     case SIP_ROUTE_SELF:
+        sip_trail_answered(core->trail, core->trail_number, 200, now);
         sip_core_reply(core, msg, from, &ok);
         return;
     case SIP_ROUTE_SERVER:
@@ -510,6 +561,8 @@ static void on_parsed(struct sip_core *core, const struct sip_target *from,
         SIP_COUNT(core, stray_responses);
         return;
     }
+    core->now = now;
+    core->trail_number = sip_trail_begin(core->trail, msg, from, now);
     if (!flow && sip_zone_of(core, from) == SIP_OUTSIDE) {
         flow = datagram_flow(core, from, now);
         if (!flow) {
@@ -592,6 +645,7 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
         return;
     count(core, from);
     on_parsed(core, from, flow, now);
+    core->trail_number = 0;
 }
 
 void sip_core_on_unreachable(struct sip_core *core,
@@ -713,4 +767,9 @@ uint32_t sip_core_pending(const struct sip_core *core)
 const struct sip_dispatch *sip_core_dispatch(const struct sip_core *core)
 {
     return &core->dispatch;
+}
+
+const struct sip_trail *sip_core_trail(const struct sip_core *core)
+{
+    return core->trail;
 }

@@ -20,6 +20,7 @@
 #include "proxy/sip_guard.h"
 #include "proxy/sip_stats.h"
 #include "proxy/sip_token.h"
+#include "proxy/sip_trail.h"
 #include "txn/sip_txn.h"
 
 enum {
@@ -69,6 +70,7 @@ struct sip_core_config {
     uint16_t node;
     uint32_t default_group;     /* when nothing else says one */
     uint32_t max_flows;         /* per worker */
+    uint32_t trail;             /* requests remembered, per worker */
     uint32_t max_pending;       /* requests of one connection; 0: any */
     uint32_t max_forwards;      /* cap of what is forwarded */
     uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
@@ -181,5 +183,8 @@ bool sip_core_has_group(const struct sip_core *core, uint32_t group);
 uint32_t sip_core_pending(const struct sip_core *core);
 
 const struct sip_dispatch *sip_core_dispatch(const struct sip_core *core);
+
+/* What was decided about the newest requests. */
+const struct sip_trail *sip_core_trail(const struct sip_core *core);
 
 #endif /* SIP_CORE_H */

@@ -132,6 +132,7 @@ void sip_fork_answer(struct sip_core *core, struct sip_fork *fork,
     reply.to_tag = span_str(tag);
     if (status == 503)
         reply.extra = span_str("Retry-After: 10\r\n");
+    sip_trail_answered(core->trail, fork->trail, status, now);
     answer(core, fork, &reply, now);
 }
 
@@ -139,6 +140,8 @@ void sip_fork_refuse(struct sip_core *core, struct sip_fork *fork,
                      enum sip_refusal why, uint64_t now)
 {
     stats_inc(sip_refusal_counter(core->stats, why));
+    sip_trail_refused(core->trail, fork->trail, sip_refusal_label(why),
+                      sip_refusal_status(why), SIP_TRAIL_NO_TOKEN, now);
     sip_fork_answer(core, fork, sip_refusal_status(why),
                     sip_refusal_reason(why), now);
 }
@@ -272,6 +275,7 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
     fork->contact = route->contact;
     fork->flow = route->flow->target.flow;
     fork->hash = hash;
+    fork->trail = core->trail_number;
     fork->from = *from;
     fork->has_credentials =
         fork->is_inward && sip_admit_has_credentials(request);

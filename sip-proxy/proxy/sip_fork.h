@@ -44,6 +44,7 @@ struct sip_fork {
     uint64_t flow;         /* the client's connection, either way */
     uint64_t tried;        /* bits of servers */
     uint64_t hash;         /* loop hash of the request */
+    uint64_t trail;        /* number of its entry, sip_trail.h */
     uint32_t live;         /* transactions not ended */
     struct pool_id server; /* the server transaction */
     struct sip_target from;

@@ -76,6 +76,7 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
                               pool_id_u64(fork->id), now, &b->txn);
     if (err < 0)
         return err;
+    sip_trail_sent(core->trail, fork->trail, to);
     fork->n++;
     fork->live++;
     return 0;

@@ -56,6 +56,7 @@ void sip_fork_finish(struct sip_core *core, struct sip_fork *fork, uint64_t now)
     if (fork->finished)
         return;
     if (buf_len(&fork->best) > 0) {
+        sip_trail_answered(core->trail, fork->trail, fork->best_status, now);
         if (sip_txn_respond(core->txns, fork->server, buf_span(&fork->best),
                             now) < 0)
             sip_txn_terminate(core->txns, fork->server, now);
@@ -151,6 +152,7 @@ static void on_provisional(struct sip_core *core, struct sip_fork *fork,
     if (fork->method == SIP_METHOD_INVITE)
         timers_set(&core->timers, &fork->timer_c,
                    now + core->config->timer_c_ms);
+    sip_trail_answered(core->trail, fork->trail, response->status, now);
     if (rewrite(core, fork, response))
         (void)sip_txn_respond(core->txns, fork->server, buf_span(&core->out),
                               now);
@@ -162,6 +164,7 @@ static void on_success(struct sip_core *core, struct sip_fork *fork,
 {
     b->done = true;
     note_success(core, fork, b, response);
+    sip_trail_answered(core->trail, fork->trail, response->status, now);
     if (rewrite(core, fork, response))
         (void)sip_txn_respond(core->txns, fork->server, buf_span(&core->out),
                               now);

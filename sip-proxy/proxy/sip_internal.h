@@ -21,6 +21,9 @@ struct sip_core {
     struct sip_stats *stats;
     struct sip_flows *flows;
     struct sip_guard *guard;
+    struct sip_trail *trail;
+    uint64_t now;          /* of the request being handled */
+    uint64_t trail_number; /* entry of the request being handled; 0: none */
     struct sip_txns *txns;
     struct pool *forks;
     struct timers timers; /* of forks */

@@ -136,3 +136,54 @@ describe("the guard", () => {
     client.close();
   });
 });
+
+describe("the decision trail", () => {
+  let proxy;
+
+  afterEach(() => proxy?.stop());
+
+  const why = async (callId) =>
+    JSON.parse(await proxy.get(`/sip/why?x=1&call-id=${encodeURIComponent(callId)}`));
+
+  test("tells where a request went, and why another did not", async () => {
+    proxy = await edge();
+    const client = await SipWs.open(proxy.url);
+    const callId = `${token()}+a%41@127.0.0.1`, relay = token();
+    client.send(message("REGISTER", "alice", { callId }));
+    const challenge = await client.final("1 REGISTER");
+    const credentials = digest(challenge, { method: "REGISTER", uri: "sip:default", user: "alice", password: "secret" });
+    client.send(message("REGISTER", "alice", { callId, cseq: 2, headers: [credentials] }));
+    assert.equal((await client.final("2 REGISTER")).status, 200);
+    client.send(message("OPTIONS", "alice", { callId: relay, headers: ["Route: <sip:10.0.0.5;lr>"] }));
+    assert.equal((await client.final("1 OPTIONS")).status, 403);
+
+    const told = await why(callId);
+    assert.equal(told.call_id, callId);
+    assert.deepEqual(told.missing_workers, []);
+    assert.deepEqual(told.requests.map((r) => [r.method, r.cseq, r.rule, r.answer, r.tries]),
+      [["REGISTER", 1, "to a media server", 401, 1], ["REGISTER", 2, "to a media server", 200, 1]]);
+    const [{ from, from_connection: conn, zone, to, took_ms: took }] = told.requests;
+    assert.match(from, /^ws:127\.0\.0\.1:\d+$/);
+    assert.match(conn, /^\d-[0-9a-f]+$/);
+    assert.match(to, /^udp:127\.0\.0\.1:\d+$/);
+    assert.equal(zone, "external");
+    assert.ok(took < 5000);
+    assert.ok(!JSON.stringify(told).includes("response="));
+
+    const [refused] = (await why(relay)).requests;
+    assert.deepEqual([refused.rule, refused.refused, refused.answer], ["refused", "preloaded_route", 403]);
+    assert.deepEqual((await why("unheard-of")).requests, []);
+    for (const query of ["", "?call-id=", "?call-id=%4", "?call-id=%zz", `?call-id=${"x".repeat(300)}`])
+      assert.match(await proxy.get(`/sip/why${query}`), /which one/);
+    client.close();
+  });
+
+  test("keeps nothing when told so", async () => {
+    proxy = await edge(["--decision-trail", "0"]);
+    const client = await SipWs.open(proxy.url);
+    client.send(message("OPTIONS", "alice", { callId: "none" }));
+    await client.final("1 OPTIONS");
+    assert.deepEqual((await why("none")).requests, []);
+    client.close();
+  });
+});

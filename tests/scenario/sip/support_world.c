@@ -145,6 +145,7 @@ static void configure(void)
     c->strip[1] = strip[1];
     c->n_strip = 2;
     c->max_flows = 16;
+    c->trail = 8;
     c->max_forwards = 70;
     c->timer_c_ms = 185000;
     c->server_timeout_ms = 3000;
