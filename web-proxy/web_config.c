@@ -297,6 +297,12 @@ static const struct option_def options[] = {
      .flags = OPT_LIST | OPT_NUMERIC | OPT_REQUIRED,
      .help = "https:address:port; http: without TLS; redirect: without TLS, "
              "answers where HTTPS is"},
+    {.name = "proxy-from",
+     .type = OPT_CIDR,
+     .offset = FIELD(proxy_from),
+     .flags = OPT_LIST,
+     .help = "front ends whose connections begin with a PROXY protocol header "
+             "that names the client"},
     {.name = "certificate",
      .type = OPT_FILE,
      .offset = FIELD(certificates),

@@ -85,6 +85,7 @@ struct web_config_route {
 struct web_config {
     struct config_common common;
     struct endpoint_list listen;
+    struct cidr_list proxy_from;
     struct string_list certificates;
     struct string_list keys;
     bool strict_sni;

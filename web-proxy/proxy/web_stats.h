@@ -27,6 +27,8 @@
       "requests refused by us")                                                \
     X(COUNTER, refused_token, "refused", "reason=\"token\"",                   \
       "requests refused by us")                                                \
+    X(COUNTER, refused_websocket, "refused", "reason=\"websocket\"",           \
+      "requests refused by us")                                                \
     X(COUNTER, token_missing, "token_refused", "reason=\"missing\"",           \
       "requests without a valid token, where one is needed")                   \
     X(COUNTER, token_ambiguous, "token_refused", "reason=\"ambiguous\"",       \
@@ -47,8 +49,6 @@
       "requests without a valid token, where one is needed")                   \
     X(COUNTER, token_claim, "token_refused", "reason=\"claim\"",               \
       "requests without a valid token, where one is needed")                   \
-    X(COUNTER, refused_websocket, "refused", "reason=\"websocket\"",           \
-      "requests refused by us")                                                \
     X(COUNTER, redirected, "redirected", "", "requests answered 308")          \
     X(COUNTER, delayed, "delayed", "", "requests held back by a rate zone")    \
     X(COUNTER, client_timeout, "client_timeouts", "",                          \
