@@ -268,11 +268,12 @@ void listener_on_header(struct stream *stream)
  * oldest gives way: a flood of them does not keep out who answers at once. */
 static void make_room(struct listener *listener)
 {
+    struct list *first = list_first(&listener->waiting);
     struct stream *oldest;
 
-    if (listener->n_waiting < listener->options.max_waiting)
+    if (!first || listener->n_waiting < listener->options.max_waiting)
         return;
-    oldest = CONTAINER_OF(list_first(&listener->waiting), struct stream, node);
+    oldest = CONTAINER_OF(first, struct stream, node);
     leave_waiting(oldest, listener);
     stats_inc(&listener->stats.refused_waiting);
     stream_close(oldest);
