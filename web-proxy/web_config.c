@@ -34,9 +34,11 @@ static const struct option_def upstream_options[] = {
     {.name = "balance",
      .type = OPT_ENUM,
      .offset = FIELD(balance),
-     .values = "round-robin",
+     .values = "round-robin|least-connections|hash",
      .fallback = "round-robin",
-     .help = "which server a request goes to"},
+     .help = "which server a request goes to: each in turn, the one with the "
+             "fewest of this worker's connections in use, or by the client's "
+             "address (IPv6: /64)"},
     {.name = "max-fails",
      .type = OPT_U32,
      .offset = FIELD(max_fails),

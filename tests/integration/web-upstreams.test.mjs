@@ -109,6 +109,29 @@ test("requests are shared by weight", async () => {
   assert.ok(share > 0.45 && share < 0.55, `share of the first: ${share}`);
 });
 
+test("by hash a client stays at its server, until that is gone", async () => {
+  await start({ name: "a", url: urls(), balance: "hash" });
+  const work = load(8);
+  await waitFor(() => [0, 1, 2].some((i) => work.count(i) > 100));
+  assert.equal(work.seen.size, 1, `one server for one client: ${[...work.seen.keys()]}`);
+  const mine = Number([...work.seen.keys()][0]);
+  await killServer(mine);
+  await waitFor(() => [0, 1, 2].some((i) => i !== mine && work.count(i) > 100));
+  await work.stop();
+  assert.equal(work.seen.size, 2, "all its clients are at one other server");
+  assert.deepEqual(work.errors(), []);
+});
+
+test("by least connections a slow server gets little", async () => {
+  await start({ name: "a", url: urls(), balance: "least-connections" });
+  servers[0].kill("SIGSTOP");
+  const work = load(12);
+  await waitFor(() => work.count(1) > 200 && work.count(2) > 200);
+  servers[0].kill("SIGCONT");
+  await work.stop();
+  assert.deepEqual(work.errors(), []);
+});
+
 test("the short form of the command line takes several servers", async () => {
   const { code, stdout } = await runDaemon("web-proxy", [
     "--listen", `http:127.0.0.1:${port}`, "--route", "/=a", "--dump-config",

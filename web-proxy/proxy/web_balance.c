@@ -43,10 +43,98 @@ in_turn(const struct web_upstream *u, struct web_pool *pools, uint64_t allowed)
     return best;
 }
 
+/* Fewest connections in use, per weight. Those of this worker alone: counting
+ * all would make the workers share a line of memory at every request. Equals
+ * are asked in turn. */
+static const struct web_backend *least_used(const struct web_upstream *u,
+                                            struct web_pool *pools,
+                                            uint64_t allowed)
+{
+    uint64_t least = UINT64_MAX;
+    uint64_t equals = 0;
+
+    for (uint32_t i = 0; i < u->n_backends; i++) {
+        uint64_t used = pools[i].n_links - pools[i].n_idle;
+        uint64_t load =
+            used * WEB_WEIGHT_MAX * WEB_WEIGHT_MAX / u->backends[i].weight;
+
+        if (!(allowed >> i & 1) || load > least)
+            continue;
+        if (load < least)
+            equals = 0;
+        least = load;
+        equals |= UINT64_C(1) << i;
+    }
+    return in_turn(u, pools, equals);
+}
+
+/* The finaliser of MurmurHash3: every bit of the input moves all others. */
+static uint64_t mix(uint64_t h)
+{
+    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+/* An IPv4 address, or the /64 of an IPv6 one. */
+static uint64_t client_hash(const struct addr *client)
+{
+    uint64_t key = 0;
+    size_t len = addr_ip_len(client);
+
+    memcpy(&key, client->ip, len < sizeof(key) ? len : sizeof(key));
+    return mix(key);
+}
+
+/* -log2(h / 2^64), as 16.16 bits; between powers of two by a straight line. */
+static uint64_t minus_log2(uint64_t h)
+{
+    unsigned zeros = (unsigned)__builtin_clzll(h | 1);
+    uint64_t fraction = (h << zeros << 1) >> 48;
+
+    return ((uint64_t)(zeros + 1) << 16) - fraction;
+}
+
+/* Rendezvous hashing: the server that draws the lowest number for the client,
+ * where a heavier one divides what it draws. When a server comes or goes, only
+ * the clients it gets or had move. */
+static const struct web_backend *by_client(const struct web_upstream *u,
+                                           const struct addr *client,
+                                           uint64_t allowed)
+{
+    uint64_t key = client_hash(client);
+    const struct web_backend *best = NULL;
+    uint64_t lowest = 0;
+
+    for (uint32_t i = 0; i < u->n_backends; i++) {
+        const struct web_backend *b = &u->backends[i];
+        uint64_t drawn = minus_log2(mix(key ^ b->hash));
+
+        if (!(allowed >> i & 1))
+            continue;
+        /* drawn / b->weight < lowest / best->weight */
+        if (!best || drawn * best->weight < lowest * b->weight) {
+            best = b;
+            lowest = drawn;
+        }
+    }
+    return best;
+}
+
 static const struct web_backend *
 choose(const struct web_exchange *x, struct web_pool *pools, uint64_t allowed)
 {
-    return in_turn(x->upstream, pools, allowed);
+    const struct web_upstream *u = x->upstream;
+
+    switch (u->balance) {
+    case WEB_BALANCE_LEAST:
+        return least_used(u, pools, allowed);
+    case WEB_BALANCE_HASH:
+        return by_client(u, &x->session->client, allowed);
+    case WEB_BALANCE_ROUND_ROBIN:
+        break;
+    }
+    return in_turn(u, pools, allowed);
 }
 
 /* ---- the choice ---- */

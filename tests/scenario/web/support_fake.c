@@ -401,6 +401,17 @@ void fake_sleep(uint64_t ms)
     fake.now = until;
 }
 
+void fake_forget(void)
+{
+    for (size_t i = 0; i < fake.n_ios; i++) {
+        ck_assert(fake.ios[i].closed || fake.ios[i].aborted);
+        free(fake.ios[i].out);
+    }
+    ck_assert_uint_eq(fake_open_dials(), 0);
+    memset(fake.ios, 0, sizeof(fake.ios));
+    fake.n_ios = fake.n_dials = 0;
+}
+
 const char *fake_take(struct fake_io *io)
 {
     static char taken[4][FAKE_OUT];

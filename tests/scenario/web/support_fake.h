@@ -86,6 +86,10 @@ void fake_block(struct fake_io *io);
 void fake_unblock(struct fake_io *io);
 void fake_sleep(uint64_t ms);
 
+/* Make room: the connections and dials so far are over and not asked about
+ * any more. */
+void fake_forget(void);
+
 /* What was written since the last call. */
 const char *fake_take(struct fake_io *io);
 

@@ -3,6 +3,7 @@
 #include "support_fake.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
@@ -413,6 +414,124 @@ START_TEST(a_reload_keeps_what_is_known)
 }
 END_TEST
 
+/* ---- ways to choose ---- */
+
+START_TEST(the_least_used_server_is_asked)
+{
+    struct fake_io *busy[3], *client;
+
+    fake.upstreams[0].balance = WEB_BALANCE_LEAST;
+    start_with(3);
+    for (size_t i = 0; i < 3; i++) { /* one request waits at each */
+        client = fake_client();
+        fake_send(client, GET);
+        ck_assert_uint_eq(fake_dialling(), i);
+        busy[i] = fake_dialled();
+    }
+    fake_send(busy[1], CLOSE_OK);
+    client = fake_client();
+    for (int i = 0; i < 5; i++)
+        ck_assert_uint_eq(ask(client), 1);
+}
+END_TEST
+
+START_TEST(a_heavier_server_may_be_used_more)
+{
+    unsigned used[2] = {0};
+
+    fake.upstreams[0].balance = WEB_BALANCE_LEAST;
+    fake_servers(2);
+    fake.backends[1].weight = 3;
+    fake_start();
+    for (int i = 0; i < 12; i++) {
+        fake_send(fake_client(), GET);
+        used[fake_dialling()]++;
+        fake_dialled();
+    }
+    ck_assert_uint_eq(used[0], 3);
+    ck_assert_uint_eq(used[1], 9);
+}
+END_TEST
+
+/* The server that a client of this address is given. */
+static size_t asked_by(const char *address)
+{
+    struct fake_io *client = fake_client_at(&fake.https, address);
+    size_t which = ask(client);
+
+    fake_close(client, 0);
+    fake_forget();
+    return which;
+}
+
+static size_t asked_by_number(unsigned n)
+{
+    char address[32];
+
+    (void)snprintf(address, sizeof(address), "10.0.%u.%u:4000", n / 250,
+                   n % 250 + 1);
+    return asked_by(address);
+}
+
+START_TEST(a_client_stays_at_its_server)
+{
+    size_t first;
+
+    fake.upstreams[0].balance = WEB_BALANCE_HASH;
+    start_with(4);
+    first = asked_by("198.51.100.7:1");
+    for (int i = 0; i < 5; i++)
+        ck_assert_uint_eq(asked_by("198.51.100.7:2"), first);
+    first = asked_by("[2001:db8:1:2::1]:1");
+    for (int i = 0; i < 5; i++)
+        ck_assert_uint_eq(asked_by("[2001:db8:1:2:abcd::7]:2"), first);
+}
+END_TEST
+
+START_TEST(clients_are_spread_by_weight)
+{
+    unsigned asked[3] = {0};
+
+    fake.upstreams[0].balance = WEB_BALANCE_HASH;
+    fake_servers(3);
+    fake.backends[2].weight = 2;
+    fake_start();
+    for (unsigned i = 0; i < 2000; i++)
+        asked[asked_by_number(i)]++;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_gt(asked[i], 400);
+        ck_assert_uint_lt(asked[i], 600);
+    }
+    ck_assert_uint_gt(asked[2], 880);
+}
+END_TEST
+
+START_TEST(only_the_clients_of_a_lost_server_move)
+{
+    enum { CLIENTS = 200 };
+    size_t before[CLIENTS];
+    unsigned moved = 0;
+
+    fake.upstreams[0].balance = WEB_BALANCE_HASH;
+    fake.upstreams[0].check = (struct web_check_rule){
+        .path = "/", .interval_ms = 1000, .timeout_ms = 100, .fall = 1};
+    start_with(4);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        before[i] = asked_by_number(i);
+    (void)web_health_on_check(fake.backends[2].health, false, 1, 1);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        size_t after = asked_by_number(i);
+
+        ck_assert_uint_ne(after, 2);
+        if (before[i] != 2)
+            ck_assert_uint_eq(after, before[i]);
+        else
+            moved++;
+    }
+    ck_assert_uint_gt(moved, 20);
+}
+END_TEST
+
 /* ---- active checks ---- */
 
 static void start_with_checks(uint32_t servers)
@@ -612,6 +731,11 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_full_server_is_passed_over);
     tcase_add_test(tcase, a_single_server_is_never_taken_out);
     tcase_add_test(tcase, a_reload_keeps_what_is_known);
+    tcase_add_test(tcase, the_least_used_server_is_asked);
+    tcase_add_test(tcase, a_heavier_server_may_be_used_more);
+    tcase_add_test(tcase, a_client_stays_at_its_server);
+    tcase_add_test(tcase, clients_are_spread_by_weight);
+    tcase_add_test(tcase, only_the_clients_of_a_lost_server_move);
     tcase_add_test(tcase, a_server_is_checked_now_and_then);
     tcase_add_test(tcase, failed_checks_take_a_server_down_and_good_ones_up);
     tcase_add_test(tcase, a_server_that_is_down_is_not_asked);
