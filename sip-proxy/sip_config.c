@@ -143,6 +143,12 @@ static const struct option_def options[] = {
      FIELD(trusted_proxies),
      .flags = OPT_LIST | OPT_RELOAD,
      .help = "whose X-Forwarded-For tells the client's address"},
+    {.name = "proxy-from",
+     .type = OPT_CIDR,
+     FIELD(proxy_from),
+     .flags = OPT_LIST,
+     .help = "front ends whose connections to external listeners begin with a "
+             "PROXY protocol header that names the client"},
     {.name = "inside-source",
      .type = OPT_CIDR,
      FIELD(inside_sources),

@@ -43,6 +43,7 @@ struct sip_config {
     struct string_list origins;
     struct string_list strip_headers;
     struct cidr_list trusted_proxies;
+    struct cidr_list proxy_from;
     struct cidr_list inside_sources;
     struct cidr_list guard_exempt;
     const char *websocket_path;

@@ -312,12 +312,17 @@ static bool is_secure(const struct sip_worker *w, size_t index)
 static int open_listener(struct sip_worker *w, uint32_t index,
                          struct tls_ctx *tls)
 {
+    const struct sip_config *cfg = sip_worker_config(w);
     struct sip_accept *a = &w->accepts[index];
+    /* Inside, an address is a permission: nobody names it for another. */
+    bool outside = w->shared->locals[index].zone == SIP_OUTSIDE;
     const struct listener_options options = {
         .group = w->shared->binds[index],
         .mode = is_secure(w, index) ? LISTENER_TLS : LISTENER_PLAIN,
         .tls = is_secure(w, index) ? tls : NULL,
         .limit = w->shared->limit,
+        .proxy_from = cfg->proxy_from.items,
+        .n_proxy_from = outside ? cfg->proxy_from.n : 0,
         .stream = {.max_queued = CLIENT_QUEUE, .keepalive_s = 60},
         .on_accept = on_accept,
         .arg = a,
