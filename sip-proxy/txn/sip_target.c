@@ -6,9 +6,10 @@ bool sip_target_same_peer(const struct sip_target *a,
 {
     if (a->transport != b->transport)
         return false;
-    if (a->flow != 0 && a->flow == b->flow)
-        return true;
+    /* Neighbours behind one NAT are not each other. */
+    if (a->flow != 0 && b->flow != 0)
+        return a->flow == b->flow;
     if (sip_transport_is_ws(a->transport))
         return false;
-    return addr_same_ip(&a->remote, &b->remote);
+    return a->listener == b->listener && addr_same_ip(&a->remote, &b->remote);
 }

@@ -21,8 +21,9 @@ struct sip_target {
 
 /* A response, ACK or CANCEL from `b` can belong to what was exchanged with
  * `a`: over WebSocket the same connection (all clients may share the web
- * proxy's address), over TCP and TLS the same connection or IP address, over
- * UDP the same IP address. */
+ * proxy's address), over TCP and TLS too where both are a client's; else the
+ * same IP address at the same listener: who is outside is no media server for
+ * having, or inventing, its address. */
 bool sip_target_same_peer(const struct sip_target *a,
                           const struct sip_target *b);
 

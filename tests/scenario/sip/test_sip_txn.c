@@ -724,6 +724,29 @@ START_TEST(over_udp_the_port_may_differ_but_not_the_address)
     ck_assert_int_eq(sip_txns_receive(txns, parse(response(200, "OPTIONS")),
                                       &other, now, NULL),
                      SIP_MATCH_REFUSED);
+    /* the address of a media server, but seen from outside */
+    other = peer;
+    other.listener = peer.listener + 1;
+    ck_assert_int_eq(sip_txns_receive(txns, parse(response(200, "OPTIONS")),
+                                      &other, now, NULL),
+                     SIP_MATCH_REFUSED);
+    sip_txn_terminate(txns, id, now);
+    finish();
+}
+END_TEST
+
+START_TEST(over_tcp_a_neighbour_behind_the_same_nat_is_another)
+{
+    struct sip_target other;
+    struct pool_id found;
+
+    start(SIP_TCP);
+    other = peer;
+    other.flow = 43;
+    server("INVITE");
+    ck_assert_int_eq(
+        sip_txns_find_cancelled(txns, parse(request("CANCEL")), &other, &found),
+        ERR_DENIED);
     sip_txn_terminate(txns, id, now);
     finish();
 }
@@ -1152,6 +1175,7 @@ static TCase *other_stories(void)
     tcase_add_test(tc, over_a_connection_an_answered_request_is_forgotten);
     tcase_add_test(tc, nobody_answers_in_anothers_place);
     tcase_add_test(tc, over_udp_the_port_may_differ_but_not_the_address);
+    tcase_add_test(tc, over_tcp_a_neighbour_behind_the_same_nat_is_another);
     tcase_add_test(tc, a_response_needs_branch_and_method);
     tcase_add_test(tc, a_branch_in_use_is_refused);
     tcase_add_test(tc,
