@@ -4,8 +4,9 @@
 
 import assert from "node:assert/strict";
 import net from "node:net";
+import path from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { freePort, sleep, startDaemon, waitFor } from "../support/edge.mjs";
+import { buildDir, freePort, missing, runProgram, sleep, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
 import { SipUdp, SipWs, digest, handshakeStatus, request, token } from "../support/sip.mjs";
 
@@ -26,6 +27,7 @@ async function edge(args = []) {
     status: async () => JSON.parse(await get("/status")),
     figure: async (name) => Number((await get("/metrics")).split("\n")
       .find((line) => line.startsWith(`sip_proxy_${name} `))?.split(" ").at(-1)),
+    socket: daemon.socketPath,
     async stop() {
       await daemon.stop();
       asterisk.stop();
@@ -127,6 +129,19 @@ describe("the guard", () => {
     udp.close();
   });
 
+  test("sipvicious finds nothing", async (t) => {
+    if (missing("svmap", "svwar")) return t.skip("svmap and svwar (package sipvicious) are not installed");
+    proxy = await edge(guarded);
+    const run = (...args) => runProgram(args[0], args.slice(1), { timeout: 20000 });
+    for (const out of [await run("svmap", "-p", `${proxy.out}`, "127.0.0.1"),
+      await run("svwar", "-p", `${proxy.out}`, "-e", "100-105", "-m", "REGISTER", "--maximumtime", "3", "127.0.0.1")])
+      assert.doesNotMatch(out.stdout + out.stderr, /\| *(10\d|127\.0\.0\.1:)/, "something was found");
+    assert.ok(await proxy.figure('dropped_total{reason="scanner"}') >= 2);
+    proxy = (await proxy.stop(), await edge([...guarded, "--block-scanners=false"]));
+    const seen = await run("svmap", "-p", `${proxy.out}`, "127.0.0.1");
+    assert.match(seen.stdout + seen.stderr, /127\.0\.0\.1/, "svmap itself works");
+  });
+
   test("leaves loopback alone unless told otherwise", async () => {
     proxy = await edge(["--auth-failures", "2", "--connection-rate", "1", "--connection-burst", "2"]);
     const client = await SipWs.open(proxy.url);
@@ -138,6 +153,7 @@ describe("the guard", () => {
 });
 
 describe("the decision trail", () => {
+  const edgectl = path.join(buildDir, "deploy", "edgectl", "edgectl");
   let proxy;
 
   afterEach(() => proxy?.stop());
@@ -175,6 +191,20 @@ describe("the decision trail", () => {
     assert.deepEqual((await why("unheard-of")).requests, []);
     for (const query of ["", "?call-id=", "?call-id=%4", "?call-id=%zz", `?call-id=${"x".repeat(300)}`])
       assert.match(await proxy.get(`/sip/why${query}`), /which one/);
+    client.close();
+  });
+
+  test("edgectl shows it as a table", async () => {
+    proxy = await edge();
+    const client = await SipWs.open(proxy.url);
+    client.send(message("OPTIONS", "alice", { callId: "a+b@c", headers: ["Route: <sip:10.0.0.5;lr>"] }));
+    await client.final("1 OPTIONS");
+    const shown = await runProgram(edgectl, ["sip", "why", "a+b@c", "--socket", proxy.socket]);
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.match(shown.stdout, /1 OPTIONS +ws:127\.0\.0\.1:\d+ +refused: preloaded_route +none +0 +403/);
+    const json = await runProgram(edgectl, ["sip", "why", "--json", "a+b@c", "--socket", proxy.socket]);
+    assert.equal(JSON.parse(json.stdout).requests.length, 1);
+    assert.equal((await runProgram(edgectl, ["sip", "why", "other", "--socket", proxy.socket])).code, 1);
     client.close();
   });
 
