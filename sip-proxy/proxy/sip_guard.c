@@ -9,6 +9,7 @@ enum {
     CREDIT = 2,      /* failures that one registration makes up for */
     KNOWN_HOMES = 4, /* sources remembered per user */
     USER_MAX = 128,
+    NAME_MAX_LEN = 128, /* of a User-Agent, looked at */
 };
 
 struct source {
@@ -269,7 +270,10 @@ static bool contains(struct span text, const char *word)
 bool sip_guard_is_scanner(const struct sip_guard *guard,
                           const struct sip_msg *request)
 {
-    struct span agent = sip_msg_value(request, SIP_HDR_USER_AGENT);
+    /* They name themselves at once; who writes kilobytes gets no more of our
+     * time for it. */
+    struct span agent =
+        span_head(sip_msg_value(request, SIP_HDR_USER_AGENT), NAME_MAX_LEN);
 
     if (!guard->config->scanners)
         return false;
@@ -277,7 +281,8 @@ bool sip_guard_is_scanner(const struct sip_guard *guard,
         if (contains(agent, scanners[i]))
             return true;
     }
-    return contains(request->from.display, "sipvicious");
+    return contains(span_head(request->from.display, NAME_MAX_LEN),
+                    "sipvicious");
 }
 
 /* --- guesses --- */
