@@ -49,7 +49,8 @@ static void note_asked(struct io *io, struct span in)
 {
     struct span body;
 
-    while (in.len > 0) {
+    /* Until MORE: only then has the parser copied what it still needs. */
+    for (;;) {
         switch (http_parser_next(io->asks, &in, &body)) {
         case HTTP_EVENT_HEAD:
             if (io->n_asked < ASKED)
@@ -80,7 +81,7 @@ static void check_output(struct io *io, struct span in)
     if (io->is_client && http_parser_is_idle(io->parser))
         expect_answer(io);
 
-    while (!io->tunnel && in.len > 0) {
+    while (!io->tunnel) { /* until MORE, as above */
         switch (http_parser_next(io->parser, &in, &body)) {
         case HTTP_EVENT_ERROR:
             abort();
