@@ -234,6 +234,9 @@ static void on_turn_end(struct worker_task *task)
 {
     struct sip_worker *w = CONTAINER_OF(task, struct sip_worker, task);
 
+    /* The process stops when the gauges say that nothing is under way. */
+    if (w->is_draining)
+        sip_core_refresh_gauges(w->core);
     alarm_set(&w->alarm, sip_core_next_deadline(w->core));
 }
 
@@ -458,6 +461,8 @@ void sip_worker_drain(void *worker_state)
     struct sip_worker *w = worker_state;
 
     close_listeners(w);
+    w->is_draining = true;
+    sip_core_refresh_gauges(w->core);
 }
 
 /* Connections get their goodbye and end within the time that leaves them; the

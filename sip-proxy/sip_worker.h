@@ -110,6 +110,7 @@ struct sip_worker {
     struct list conns;          /* struct sip_link */
     struct map peers;           /* remote address -> struct sip_conn, inside */
     struct tls_ctx *tls_client; /* towards media servers, or NULL */
+    bool is_draining;
     bool is_stopping;
 };
 

@@ -685,7 +685,7 @@ bool sip_core_is_banned(struct sip_core *core, const struct addr *source,
 
 /* --- time --- */
 
-static void refresh_gauges(struct sip_core *core)
+void sip_core_refresh_gauges(struct sip_core *core)
 {
     struct sip_txn_stats t;
     struct sip_stats *s = core->stats;
@@ -709,7 +709,7 @@ static void refresh_gauges(struct sip_core *core)
 static void on_tick(struct sip_core *core, uint64_t now)
 {
     core->next_tick = now + TICK_MS;
-    refresh_gauges(core);
+    sip_core_refresh_gauges(core);
     sip_guard_sweep(core->guard, now);
     /* All workers know all bans: one shows them. */
     if (core->place.worker == 0)

@@ -176,6 +176,10 @@ bool sip_core_is_banned(struct sip_core *core, const struct addr *source,
 void sip_core_on_timer(struct sip_core *core, uint64_t now);
 uint64_t sip_core_next_deadline(const struct sip_core *core);
 
+/* Bring the gauges of the statistics up to date now; the timer does it once a
+ * second. */
+void sip_core_refresh_gauges(struct sip_core *core);
+
 /* A WebSocket path's group: "" for none. False: no such group. */
 bool sip_core_has_group(const struct sip_core *core, uint32_t group);
 
