@@ -21,7 +21,14 @@ export async function noNamespaces() {
     "ip link add name v0 type veth peer name v1 && ip link add name br0 type bridge && " +
     "nft 'add table inet t; add chain inet t c; add rule inet t c ct state established accept'"])
     .catch(() => ({ code: 1 }));
-  return code === 0 ? false : "no network namespaces, bridges or nftables here";
+  if (code !== 0) return "no network namespaces, bridges or nftables here";
+  // Named ones need mounts, which not every container or chroot lets us make.
+  const name = `edge${process.pid}-probe`;
+  const added = await runProgram("ip", ["netns", "add", name]);
+  const used = await runProgram("ip", ["-n", name, "link", "set", "lo", "up"]);
+  await runProgram("ip", ["netns", "del", name]);
+  return added.code === 0 && used.code === 0 ? false
+    : `no named network namespaces here: ${(added.stderr || used.stderr).trim()}`;
 }
 
 export class Network {
