@@ -5,46 +5,14 @@
 
 #include "app/config.h"
 #include "proxy/web_site.h"
+#include "web_config_routes.h"
+#include "web_config_upstreams.h"
+#include "web_config_zones.h"
 
 enum web_listen_kind {
     WEB_LISTEN_HTTPS,
     WEB_LISTEN_HTTP,
     WEB_LISTEN_REDIRECT, /* plain, answers where HTTPS is */
-};
-
-enum web_upstream_kind {
-    WEB_UPSTREAM_HTTP,
-    WEB_UPSTREAM_HTTPS,
-};
-
-struct web_config_upstream {
-    const char *name;
-    struct endpoint_list urls;
-    CONFIG_LIST(uint32_t) weights; /* in the order of urls; or none */
-    int balance;                   /* enum web_balance */
-    uint32_t max_fails;
-    uint64_t fail_time;
-    uint64_t out_time;
-    const char *check_path;
-    uint64_t check_interval;
-    uint64_t check_timeout;
-    uint16_t check_status;
-    uint32_t check_fall;
-    uint32_t check_rise;
-    const char *host_field;
-    const char *server_name;
-    const char *ca_file;
-    bool verify;
-    uint64_t connect_timeout;
-    uint64_t idle_timeout;
-    uint32_t idle_connections;
-    uint32_t connections;
-};
-
-struct web_config_zone {
-    const char *name;
-    const char *rate;
-    uint32_t clients;
 };
 
 struct web_config_token {
@@ -61,25 +29,6 @@ struct web_config_token {
     bool expires;
     const char *claim;
     const char *field;
-};
-
-struct web_config_route {
-    const char *path;
-    const char *upstream;
-    const char *host;
-    const char *redirect;
-    const char *zone;
-    uint32_t burst;
-    bool nodelay;
-    int token; /* enum web_token_check */
-    const char *token_name;
-    const char *token_policy;
-    int websocket; /* enum web_route_websocket */
-    struct string_list origins;
-    uint64_t body_size;
-    uint64_t first_byte_timeout;
-    uint64_t idle_timeout;
-    uint64_t websocket_timeout;
 };
 
 struct web_config {
@@ -116,7 +65,11 @@ struct web_config {
 
 extern const struct config_spec web_config_spec;
 
-bool web_config_is_https(const struct web_config_upstream *upstream);
+enum { WEB_CONFIG_KEY_SIZE = 64 };
+
+/* "list[i].name", for what is said about one of several. Returns `out`. */
+const char *web_config_key(char out[WEB_CONFIG_KEY_SIZE], const char *list,
+                           size_t i, const char *name);
 
 /* Make the site. Zones of `old` (may be NULL) that have the same name and
  * meaning go on counting; servers that stay in their upstream keep what is

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* web_config_routes.h - the settings of routes. */
+#ifndef WEB_CONFIG_ROUTES_H
+#define WEB_CONFIG_ROUTES_H
+
+#include "app/config.h"
+
+struct web_config_route {
+    const char *path;
+    const char *upstream;
+    const char *host;
+    const char *redirect;
+    const char *zone;
+    uint32_t burst;
+    bool nodelay;
+    int token; /* enum web_token_check */
+    const char *token_name;
+    const char *token_policy;
+    int websocket; /* enum web_route_websocket */
+    struct string_list origins;
+    uint64_t body_size;
+    uint64_t first_byte_timeout;
+    uint64_t idle_timeout;
+    uint64_t websocket_timeout;
+};
+
+struct web_config;
+
+extern const struct option_table web_config_routes_table;
+
+/* What the rows of the settings cannot say. */
+void web_config_routes_check(struct config_build *build,
+                             const struct web_config *c);
+
+#endif /* WEB_CONFIG_ROUTES_H */

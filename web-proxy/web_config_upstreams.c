@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "web_config.h"
+
+#include "base/mem.h"
+
+#define FIELD(f) offsetof(struct web_config_upstream, f)
+static const struct option_def upstream_options[] = {
+    {.name = "name",
+     .type = OPT_STRING,
+     .offset = FIELD(name),
+     .min = 1,
+     .max = 64,
+     .flags = OPT_REQUIRED,
+     .help = "what routes call it"},
+    {.name = "url",
+     .type = OPT_ENDPOINT,
+     .offset = FIELD(urls),
+     .values = "http=80|https=443",
+     .flags = OPT_LIST | OPT_REQUIRED,
+     .help = "https://host:port or http://host:port; several are equal "
+             "servers that share the requests"},
+    {.name = "weights",
+     .type = OPT_U32,
+     .offset = FIELD(weights),
+     .min = 1,
+     .max = WEB_WEIGHT_MAX,
+     .flags = OPT_LIST,
+     .help = "shares of the servers, in the order of url; otherwise equal"},
+    {.name = "balance",
+     .type = OPT_ENUM,
+     .offset = FIELD(balance),
+     .values = "round-robin|least-connections|hash",
+     .fallback = "round-robin",
+     .help = "which server a request goes to: each in turn, the one with the "
+             "fewest of this worker's connections in use, or by the client's "
+             "address (IPv6: /64)"},
+    {.name = "max-fails",
+     .type = OPT_U32,
+     .offset = FIELD(max_fails),
+     .max = 1000000,
+     .fallback = "3",
+     .help = "of several servers one is taken out after so many failures in a "
+             "row (no connection, no answer, not HTTP); 0: never"},
+    {.name = "fail-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(fail_time),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "10s",
+     .help = "and within this time"},
+    {.name = "out-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(out_time),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "10s",
+     .help = "how long; then one request tries it"},
+    {.name = "check-path",
+     .type = OPT_STRING,
+     .offset = FIELD(check_path),
+     .min = 1,
+     .max = 512,
+     .help = "check every server by a GET of this path; one that is down gets "
+             "no requests"},
+    {.name = "check-interval",
+     .type = OPT_DURATION,
+     .offset = FIELD(check_interval),
+     .min = 100,
+     .max = 3600000,
+     .fallback = "5s",
+     .help = "from one check of a server to the next, a tenth more or less"},
+    {.name = "check-timeout",
+     .type = OPT_DURATION,
+     .offset = FIELD(check_timeout),
+     .min = 10,
+     .max = 600000,
+     .fallback = "2s",
+     .help = "for connection and answer"},
+    {.name = "check-status",
+     .type = OPT_U16,
+     .offset = FIELD(check_status),
+     .max = 599,
+     .fallback = "0",
+     .help = "answer that is good; 0: any 2xx or 3xx"},
+    {.name = "check-fall",
+     .type = OPT_U32,
+     .offset = FIELD(check_fall),
+     .min = 1,
+     .max = 1000,
+     .fallback = "3",
+     .help = "bad checks in a row until a server is down"},
+    {.name = "check-rise",
+     .type = OPT_U32,
+     .offset = FIELD(check_rise),
+     .min = 1,
+     .max = 1000,
+     .fallback = "2",
+     .help = "good checks in a row until it is up again"},
+    {.name = "host",
+     .type = OPT_STRING,
+     .offset = FIELD(host_field),
+     .max = 255,
+     .help = "Host to send instead of the client's"},
+    {.name = "server-name",
+     .type = OPT_STRING,
+     .offset = FIELD(server_name),
+     .max = 253,
+     .help = "https: name to ask for and to find in the certificate, when it "
+             "is not the host of the url"},
+    {.name = "ca-file",
+     .type = OPT_FILE,
+     .offset = FIELD(ca_file),
+     .help = "https: PEM file of the authorities to trust; otherwise the "
+             "system's"},
+    {.name = "verify",
+     .type = OPT_BOOL,
+     .offset = FIELD(verify),
+     .fallback = "true",
+     .help = "https: check the certificate"},
+    {.name = "connect-timeout",
+     .type = OPT_DURATION,
+     .offset = FIELD(connect_timeout),
+     .min = 10,
+     .max = 600000,
+     .fallback = "5s",
+     .help = "for name, TCP and TLS together"},
+    {.name = "idle-timeout",
+     .type = OPT_DURATION,
+     .offset = FIELD(idle_timeout),
+     .max = 3600000,
+     .fallback = "50s",
+     .help = "how long an unused connection is kept; shorter when the back "
+             "end says so (Keep-Alive)"},
+    {.name = "idle-connections",
+     .type = OPT_U32,
+     .offset = FIELD(idle_connections),
+     .max = 100000,
+     .fallback = "64",
+     .help = "unused connections to each server kept by each worker"},
+    {.name = "connections",
+     .type = OPT_U32,
+     .offset = FIELD(connections),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "20000",
+     .help = "connections of each worker to each server; over it 503"},
+};
+#undef FIELD
+
+const struct option_table web_config_upstreams_table = {
+    upstream_options, ARRAY_SIZE(upstream_options),
+    sizeof(struct web_config_upstream), "name=url"};
+
+/* ---- what the rows cannot say ---- */
+
+const struct web_config_upstream *
+web_config_find_upstream(const struct web_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->upstreams.n; i++) {
+        if (strcmp(c->upstreams.items[i].name, name) == 0)
+            return &c->upstreams.items[i];
+    }
+    return NULL;
+}
+
+bool web_config_is_https(const struct web_config_upstream *u)
+{
+    return u->urls.n > 0 && u->urls.items[0].transport == WEB_UPSTREAM_HTTPS;
+}
+
+/* As it goes into a request line. */
+static bool is_check_path(const char *path)
+{
+    for (const char *c = path; *c; c++) {
+        if (*c <= ' ' || *c > '~')
+            return false;
+    }
+    return path[0] == '/';
+}
+
+static void check_servers(struct config_build *build,
+                          const struct web_config_upstream *u, size_t i)
+{
+    char key[WEB_CONFIG_KEY_SIZE];
+
+    web_config_key(key, "upstream", i, "url");
+    if (u->urls.n > WEB_BACKENDS_MAX)
+        config_error(build, key, "%zu servers; at most %d are allowed",
+                     u->urls.n, WEB_BACKENDS_MAX);
+    for (size_t k = 1; k < u->urls.n; k++) {
+        const struct endpoint *e = &u->urls.items[k];
+
+        if (e->transport != u->urls.items[0].transport)
+            config_error(build, key, "mixes https and http");
+        for (size_t j = 0; j < k; j++) {
+            if (strcmp(e->host, u->urls.items[j].host) == 0 &&
+                e->port == u->urls.items[j].port)
+                config_error(build, key, "\"%s:%u\" is there twice", e->host,
+                             e->port);
+        }
+    }
+    if (!web_config_is_https(u) && (u->ca_file || u->server_name))
+        config_error(build, key,
+                     "is not https: ca-file and server-name say nothing");
+    if (u->check_path && !is_check_path(u->check_path))
+        config_error(build, web_config_key(key, "upstream", i, "check-path"),
+                     "\"%s\" does not start with /, or has a blank in it",
+                     u->check_path);
+    if (u->weights.n > 0 && u->weights.n != u->urls.n)
+        config_error(build, web_config_key(key, "upstream", i, "weights"),
+                     "%zu given for %zu servers", u->weights.n, u->urls.n);
+}
+
+void web_config_upstreams_check(struct config_build *build,
+                                const struct web_config *c)
+{
+    char key[WEB_CONFIG_KEY_SIZE];
+
+    for (size_t i = 0; i < c->upstreams.n; i++) {
+        const struct web_config_upstream *u = &c->upstreams.items[i];
+
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(u->name, c->upstreams.items[k].name) == 0)
+                config_error(build, web_config_key(key, "upstream", i, "name"),
+                             "\"%s\" is there twice", u->name);
+        }
+        check_servers(build, u, i);
+        if (web_config_is_https(u) && !u->verify)
+            config_warn(build, web_config_key(key, "upstream", i, "verify"),
+                        "off: anybody on the way can be the back end");
+    }
+}
