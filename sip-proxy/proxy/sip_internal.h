@@ -12,6 +12,8 @@
 #include "proxy/sip_core.h"
 #include "proxy/sip_flow.h"
 
+enum { SIP_TICK_MS = 1000 }; /* gauges, datagram flows */
+
 #define SIP_COUNT(core, field) stats_inc(&(core)->stats->field)
 
 struct sip_core {
@@ -70,6 +72,9 @@ void sip_core_reply(struct sip_core *core, const struct sip_msg *msg,
 void sip_core_refuse(struct sip_core *core, const struct sip_msg *msg,
                      const struct sip_target *to, enum sip_refusal why);
 
+/* What a refusal says about the token of the request. */
+enum sip_trail_token sip_core_refused_token(enum sip_refusal why);
+
 /* A new branch for a request with this loop hash. */
 void sip_core_branch(struct sip_core *core, uint64_t hash,
                      char text[SIP_BRANCH_TEXT + 1]);
@@ -82,5 +87,25 @@ void sip_core_server_failed(struct sip_core *core, int server, uint64_t now);
 /* The server's address as a target: with our address to send from. */
 void sip_core_server_target(const struct sip_core *core, int server,
                             struct sip_target *ret_target);
+
+/* The transactions of this core: sip_core_txn.c. Returns 0 or an error. */
+int sip_core_open_txns(struct sip_core *core);
+
+/* core->msg, a new request: sip_core_request.c. */
+void sip_core_on_ack(struct sip_core *core, const struct sip_target *from,
+                     struct sip_flow *flow);
+void sip_core_on_cancel(struct sip_core *core, const struct sip_target *from,
+                        uint64_t now);
+void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
+                         struct sip_flow *flow, uint64_t now);
+
+/* The flow of an outside client that speaks datagrams, NULL when there is no
+ * room for it. */
+struct sip_flow *sip_core_datagram_flow(struct sip_core *core,
+                                        const struct sip_target *from,
+                                        uint64_t now);
+
+/* Datagram clients that have long been silent are forgotten. */
+void sip_core_sweep_flows(struct sip_core *core, uint64_t now);
 
 #endif /* SIP_INTERNAL_H */
