@@ -418,6 +418,8 @@ static int open_socket(struct listener *listener)
     err = sock_set(listener->fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (err == 0)
         err = sock_bind(listener->fd, &o->bind);
+    if (err == 0 && o->share_port)
+        err = sock_share_port(listener->fd);
     if (err == 0 && listen(listener->fd, BACKLOG) < 0)
         err = -errno;
     return err < 0 ? err : sock_local(listener->fd, &listener->bound);

@@ -51,6 +51,7 @@ struct listener_stats {
 struct listener_options {
     struct bind_group *group; /* take the worker's socket from here, or */
     struct addr bind;         /* bind this, alone */
+    bool share_port;          /* stream_connect() may come from `bind` */
     enum listener_mode mode;
     struct tls_ctx *tls;           /* unless plain; a reference is taken */
     struct conn_limit *limit;      /* may be NULL; a reference is taken */

@@ -40,6 +40,13 @@ int sock_bind(int fd, const struct addr *addr)
     return bind(fd, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
 }
 
+int sock_share_port(int fd)
+{
+    int err = sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+    return err < 0 ? err : sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 int sock_local(int fd, struct addr *ret_addr)
 {
     struct sockaddr_storage sa = {0};

@@ -12,6 +12,11 @@ int sock_open(const struct addr *addr, int type);
 /* Returns 0 or -errno. */
 int sock_set(int fd, int level, int option, int value);
 int sock_bind(int fd, const struct addr *addr);
+
+/* TCP: other sockets of this user may bind the same address and port. For a
+ * listener after it is bound: so its own bind has found out whether the port
+ * is free. Returns 0 or -errno. */
+int sock_share_port(int fd);
 int sock_local(int fd, struct addr *ret_addr);
 
 /* UDP: ask for the TOS of each packet and, on a wildcard address, for the

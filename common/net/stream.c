@@ -312,7 +312,9 @@ static int start_connect(int fd, const struct stream_target *target)
     socklen_t len = addr_to_sockaddr(&target->to, &sa);
     int err = 0;
 
-    if (target->from.family != ADDR_NONE)
+    if (target->share_port)
+        err = sock_share_port(fd);
+    if (err == 0 && target->from.family != ADDR_NONE)
         err = sock_bind(fd, &target->from);
     if (err == 0 && connect(fd, (struct sockaddr *)&sa, len) < 0 &&
         errno != EINPROGRESS)
@@ -474,6 +476,14 @@ size_t stream_room(const struct stream *stream)
 
 /* ---- reading, ending ---- */
 
+void stream_set_queue(struct stream *stream, size_t max_queued,
+                      size_t low_water)
+{
+    stream->max_queued = or_default(max_queued, MAX_QUEUED_DEFAULT);
+    stream->low_water = or_default(low_water, stream->max_queued / 4);
+    stream->queue.max = stream->max_queued;
+}
+
 void stream_pause(struct stream *stream)
 {
     if (stream->state >= STREAM_LINGER)
@@ -521,6 +531,13 @@ void stream_shutdown(struct stream *stream)
         stream_fail(stream, 0);
     worker_defer(stream->worker, &stream->task);
     stream_update_poll(stream);
+}
+
+void stream_refuse(struct stream *stream)
+{
+    if (stream->tls && stream->state == STREAM_OPEN)
+        tls_session_refuse(stream->tls->session);
+    stream_shutdown(stream);
 }
 
 void stream_close(struct stream *stream)

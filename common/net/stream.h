@@ -84,6 +84,9 @@ const struct stream_stats *stream_stats(struct worker *worker);
 struct stream_target {
     struct addr to;
     struct addr from; /* local address, port 0 usually; ADDR_NONE: any */
+    /* `from` is the address of a listener with share_port, or of another
+     * connection like this one */
+    bool share_port;
 
     struct tls_ctx *tls;     /* NULL: plain TCP. A client context */
     const char *server_name; /* SNI, NULL: none; copied */
@@ -117,6 +120,11 @@ size_t stream_queued(const struct stream *stream);
 /* How many more stream_write() would take. */
 size_t stream_room(const struct stream *stream);
 
+/* Other bounds of the queue, as in struct stream_options; what is queued
+ * stays. */
+void stream_set_queue(struct stream *stream, size_t max_queued,
+                      size_t low_water);
+
 /* No on_data and no on_end until stream_resume(); the peer's window fills.
  * Both harmless when repeated. A new stream reads. */
 void stream_pause(struct stream *stream);
@@ -128,6 +136,9 @@ bool stream_is_paused(const struct stream *stream);
  * time; then on_closed(0) or on_closed(-ETIMEDOUT). */
 void stream_shutdown(struct stream *stream);
 
+/* As stream_shutdown(), and a peer on TLS is told that it may not come in. */
+void stream_refuse(struct stream *stream);
+
 /* Send what is queued, then close_notify and FIN, but go on reading: the other
  * half of a tunnel. The stream ends when the peer ends. */
 void stream_end(struct stream *stream);
@@ -137,6 +148,25 @@ void stream_close(struct stream *stream);
 
 /* As stream_close(), and the peer gets RST instead of FIN. */
 void stream_abort(struct stream *stream);
+
+/* ---- from one worker to another ---- */
+
+struct stream_parcel;
+
+/* Take an open stream from its worker: the connection lives on in the parcel
+ * and the pointer is dead, as after stream_close(). Not from inside an event
+ * of this stream: pause it there and do this in a worker_task.
+ * Returns NULL when it is not open or out of memory; it is closed then. */
+struct stream_parcel *stream_pack(struct stream *stream);
+
+/* On the other worker's thread. The parcel is gone in any case. The stream is
+ * as it was, not paused. Returns 0, or -errno: the connection is closed. */
+int stream_unpack(struct stream **ret_stream, struct worker *worker,
+                  struct stream_parcel *parcel,
+                  const struct stream_events *events, void *arg);
+
+/* Close the connection in it. Any thread. */
+void stream_parcel_free(struct stream_parcel *parcel);
 
 const struct addr *stream_peer(const struct stream *stream);
 const struct addr *stream_local(const struct stream *stream);
