@@ -124,6 +124,63 @@ bool tls_name_get(const mbedtls_x509_crt *crt, size_t i, char *out, size_t size)
     return false;
 }
 
+/* "sip:host" without user part, port and parameters. Another scheme ("sips:",
+ * "https:") says nothing about SIP, and a user part names a person. */
+static bool sip_uri_domain(struct span uri, struct span *ret_domain)
+{
+    struct span scheme, rest;
+
+    if (!span_cut(uri, ':', &scheme, &rest) ||
+        !span_equal_nocase(scheme, span_str("sip")) || !tls_name_is_host(rest))
+        return false;
+    *ret_domain = rest;
+    return true;
+}
+
+/* The i-th alternative name of that kind that names a SIP domain. */
+static bool nth_domain(const mbedtls_x509_crt *crt, int tag, size_t i,
+                       struct span *ret_domain)
+{
+    for (const mbedtls_x509_sequence *san = &crt->subject_alt_names; san;
+         san = san->next) {
+        struct span value = span_of(san->buf.p, san->buf.len);
+
+        if (san->buf.tag != tag ||
+            !(tag == TAG_URI ? sip_uri_domain(value, &value)
+                             : tls_name_is_host(value)))
+            continue;
+        if (i-- > 0)
+            continue;
+        *ret_domain = value;
+        return true;
+    }
+    return false;
+}
+
+bool tls_name_sip_domain(const mbedtls_x509_crt *crt, size_t i,
+                         struct span *ret_domain)
+{
+    struct span first;
+
+    if (!has_alternatives(crt))
+        return i == 0 && common_name(crt, ret_domain) &&
+               tls_name_is_host(*ret_domain);
+    if (nth_domain(crt, TAG_URI, 0, &first))
+        return nth_domain(crt, TAG_URI, i, ret_domain);
+    return nth_domain(crt, TAG_DNS, i, ret_domain);
+}
+
+bool tls_name_is_sip_domain(const mbedtls_x509_crt *crt, struct span domain)
+{
+    struct span have;
+
+    for (size_t i = 0; tls_name_sip_domain(crt, i, &have); i++) {
+        if (span_equal_nocase(have, domain))
+            return true;
+    }
+    return false;
+}
+
 bool tls_name_is_host(struct span name)
 {
     size_t label = 0;

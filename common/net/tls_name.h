@@ -27,6 +27,16 @@ enum tls_match tls_name_match(const mbedtls_x509_crt *crt, struct span name,
 bool tls_name_get(const mbedtls_x509_crt *crt, size_t i, char *out,
                   size_t size);
 
+/* The i-th SIP domain the certificate is for (RFC 5922 section 7.1): the host
+ * of an alternative name of kind URI "sip:host"; without any of these, a name
+ * of kind DNS; the common name only of a certificate without alternative
+ * names. No wildcards. False at the end; the text is part of `crt`. */
+bool tls_name_sip_domain(const mbedtls_x509_crt *crt, size_t i,
+                         struct span *ret_domain);
+
+/* One of them is `domain`: without case, whole, not a part of it. */
+bool tls_name_is_sip_domain(const mbedtls_x509_crt *crt, struct span domain);
+
 /* Letters, digits, "-", "_", "." and sane lengths. */
 bool tls_name_is_host(struct span name);
 

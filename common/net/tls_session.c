@@ -120,6 +120,13 @@ int tls_on_server_name(void *unused, mbedtls_ssl_context *ssl,
     return mbedtls_ssl_set_hs_own_cert(ssl, &pair->chain, &pair->key);
 }
 
+static bool is_for(const mbedtls_x509_crt *crt, struct span name)
+{
+    if (span_starts(name, "sip:"))
+        return tls_name_is_sip_domain(crt, span_from(name, 4));
+    return tls_name_match(crt, name, false) != TLS_MATCH_NONE;
+}
+
 /* Client: mbedTLS has compared the certificate with the name sent as SNI; we
  * want another name to hold, so that verdict is replaced by ours. */
 static int on_verify(void *arg, mbedtls_x509_crt *crt, int depth,
@@ -130,7 +137,7 @@ static int on_verify(void *arg, mbedtls_x509_crt *crt, int depth,
     if (depth != 0 || !s->verify_name)
         return 0;
     *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    if (tls_name_match(crt, span_str(s->verify_name), false) == TLS_MATCH_NONE)
+    if (!is_for(crt, span_str(s->verify_name)))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     return 0;
 }
@@ -328,6 +335,46 @@ bool tls_session_peer_verified(const struct tls_session *session)
     return session->ctx->asks &&
            mbedtls_ssl_get_peer_cert(&session->ssl) != NULL &&
            mbedtls_ssl_get_verify_result(&session->ssl) == 0;
+}
+
+enum tls_peer_check tls_session_peer_check(const struct tls_session *session)
+{
+    const uint32_t dates =
+        MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE |
+        MBEDTLS_X509_BADCRL_EXPIRED | MBEDTLS_X509_BADCRL_FUTURE;
+    const uint32_t purpose = MBEDTLS_X509_BADCERT_KEY_USAGE |
+                             MBEDTLS_X509_BADCERT_EXT_KEY_USAGE |
+                             MBEDTLS_X509_BADCERT_NS_CERT_TYPE;
+    uint32_t flags;
+
+    if (!session->ctx->asks || !mbedtls_ssl_get_peer_cert(&session->ssl))
+        return TLS_PEER_MISSING;
+    flags = mbedtls_ssl_get_verify_result(&session->ssl);
+    if (flags & ~(dates | purpose))
+        return TLS_PEER_UNTRUSTED;
+    if (flags & dates)
+        return TLS_PEER_DATES;
+    return flags ? TLS_PEER_PURPOSE : TLS_PEER_GOOD;
+}
+
+bool tls_session_peer_domain(const struct tls_session *session, size_t i,
+                             char *out, size_t size)
+{
+    const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&session->ssl);
+    struct span domain;
+
+    out[0] = '\0';
+    if (!crt || !tls_name_sip_domain(crt, i, &domain))
+        return false;
+    text_printable(domain, out, size);
+    return true;
+}
+
+void tls_session_refuse(struct tls_session *session)
+{
+    (void)mbedtls_ssl_send_alert_message(&session->ssl,
+                                         MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                         MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);
 }
 
 bool tls_session_peer_subject(const struct tls_session *session, char *out,

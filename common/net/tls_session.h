@@ -29,8 +29,10 @@ enum {
 struct tls_peer {
     const char *server_name; /* SNI; NULL or an IP address: send none */
     const char *verify_name; /* the certificate must be for this name or IP
-                                address; NULL: server_name. With neither, a
-                                context that verifies is refused: -EINVAL */
+                                address, or, written "sip:example.org", for
+                                that SIP domain (RFC 5922); NULL:
+                                server_name. With neither, a context that
+                                verifies is refused: -EINVAL */
 };
 
 /* Holds a reference to `ctx`. Returns 0, -ENOMEM, -EINVAL, ERR_TLS. */
@@ -88,6 +90,27 @@ bool tls_session_resumed(const struct tls_session *session);
 /* A certificate was shown, and it was checked without complaint. False after
  * a resumption that carried no certificate. */
 bool tls_session_peer_verified(const struct tls_session *session);
+
+/* What is wrong with the peer's certificate; the worst of several. */
+enum tls_peer_check {
+    TLS_PEER_GOOD,
+    TLS_PEER_MISSING,
+    TLS_PEER_UNTRUSTED, /* self-signed, of another CA, revoked, weak */
+    TLS_PEER_DATES,     /* expired or not valid yet */
+    TLS_PEER_PURPOSE,   /* not meant for this end of a connection */
+};
+
+/* For contexts that verify optionally: who decides by himself. */
+enum tls_peer_check tls_session_peer_check(const struct tls_session *session);
+
+/* The i-th SIP domain of the peer's certificate (RFC 5922); false at the end.
+ * `out` has room for 254 bytes at least. */
+bool tls_session_peer_domain(const struct tls_session *session, size_t i,
+                             char *out, size_t size);
+
+/* Tell the peer that it may not come in (the alert "access denied"), to be
+ * followed by the end of the connection. */
+void tls_session_refuse(struct tls_session *session);
 
 /* Into `out`, NUL-terminated, printable; false (and "") when none was shown.
  * "CN=edge.example, O=Example". */

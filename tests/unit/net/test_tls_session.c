@@ -308,6 +308,65 @@ START_TEST(a_client_certificate_is_checked_and_described)
 }
 END_TEST
 
+/* RFC 5922: what each certificate may be taken for, and how it was. */
+static const struct {
+    enum net_cert cert;
+    enum tls_peer_check check;
+    const char *domains[2];
+} domains[] = {
+    {NET_CLIENT, TLS_PEER_GOOD, {"alice.example"}},
+    {NET_EDGE, TLS_PEER_GOOD, {"edge.example"}}, /* not "*.apps.example" */
+    {NET_CN_ONLY, TLS_PEER_GOOD, {"cn.example"}},
+    {NET_EXPIRED, TLS_PEER_DATES, {"edge.example"}},
+    {NET_FOREIGN, TLS_PEER_UNTRUSTED, {"edge.example"}},
+};
+
+START_TEST(a_certificate_names_sip_domains)
+{
+    char text[256];
+    size_t n = 0;
+
+    server_ctx = mutual(TLS_VERIFY_OPTIONAL, TLS_VERSION_13);
+    client_ctx = client_showing(domains[_i].cert);
+    sessions(&edge);
+    ck_assert_int_eq(shake(100000).server, 0);
+    ck_assert_int_eq(tls_session_peer_check(server), domains[_i].check);
+    for (; n < 2 && domains[_i].domains[n]; n++) {
+        ck_assert(tls_session_peer_domain(server, n, text, sizeof(text)));
+        ck_assert_str_eq(text, domains[_i].domains[n]);
+    }
+    ck_assert(!tls_session_peer_domain(server, n, text, sizeof(text)));
+}
+END_TEST
+
+/* Clients hold servers to their SIP domain when they are told to. */
+static const struct {
+    enum net_cert cert;
+    const char *domain;
+    int outcome;
+} held[] = {
+    {NET_CLIENT, "sip:ALICE.example", 0},
+    {NET_EDGE, "sip:edge.example", 0},
+    {NET_EDGE, "sip:a.apps.example", ERR_AUTH}, /* a wildcard is no domain */
+    {NET_EDGE, "sip:example", ERR_AUTH},        /* nor is a part of one */
+    {NET_CN_ONLY, "sip:cn.example", 0},
+    {NET_OTHER, "sip:edge.example", ERR_AUTH},
+};
+
+START_TEST(a_server_is_held_to_its_sip_domain)
+{
+    struct tls_key_pair pair = {net_cert_file(held[_i].cert),
+                                net_key_file(held[_i].cert)};
+    struct tls_ctx_options s = {
+        .role = TLS_SERVER, .pairs = &pair, .n_pairs = 1};
+
+    server_ctx = ctx_of(&s);
+    client_ctx = net_client_ctx();
+    sessions(&(struct tls_peer){"anything.example", held[_i].domain});
+    ck_assert_int_eq(shake(100000).client, held[_i].outcome);
+}
+END_TEST
+
 START_TEST(a_missing_or_foreign_client_certificate_is_refused)
 {
     server_ctx = mutual(TLS_VERIFY_REQUIRED, versions[_i]);
@@ -511,6 +570,10 @@ Suite *unit_suite(void)
         tc, an_optional_client_certificate_may_be_missing_or_bad, 0, 2);
     tcase_add_test(tc, versions_that_do_not_meet_do_not_talk);
     tcase_add_test(tc, data_that_does_not_fit_waits_and_arrives_whole);
+    tcase_add_loop_test(tc, a_certificate_names_sip_domains, 0,
+                        ARRAY_SIZE(domains));
+    tcase_add_loop_test(tc, a_server_is_held_to_its_sip_domain, 0,
+                        ARRAY_SIZE(held));
     tcase_add_loop_test(tc, the_end_is_told_apart_from_a_cut, 0, 2);
     tcase_add_test(tc, an_answer_right_behind_a_ticket_is_seen_at_once);
     tcase_add_test(tc, garbage_is_a_tls_failure);
