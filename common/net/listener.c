@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/bind.h"
+#include "net/first_bytes.h"
 #include "net/proxy_protocol.h"
 #include "net/sock.h"
 #include "net/stream_private.h"
@@ -71,7 +72,7 @@ static void on_ready(struct stream *stream, void *arg)
     hand_on(stream, listener);
 }
 
-/* What listener_on_header() fails with, and everything else. */
+/* What listener_on_header() and _on_first() fail with, and everything else. */
 static uint64_t *failure_counter(struct listener *listener, int err)
 {
     struct listener_stats *stats = &listener->stats;
@@ -85,6 +86,8 @@ static uint64_t *failure_counter(struct listener *listener, int err)
         return &stats->refused_total;
     case ERR_DENIED:
         return &stats->refused_source;
+    case ERR_STATE:
+        return &stats->refused_first;
     default:
         return &stats->handshake_failed;
     }
@@ -131,6 +134,9 @@ static int begin(struct listener *listener, struct stream *stream)
         break;
     case LISTENER_DETECT:
         stream->state = STREAM_DETECT;
+        break;
+    case LISTENER_CHOOSE:
+        stream->state = STREAM_FIRST;
         break;
     case LISTENER_TLS:
         err = stream_add_tls(stream, listener->options.tls, NULL);
@@ -201,16 +207,16 @@ static void hold_place(struct listener *listener, struct stream *stream)
 
 /* ---- front ends ---- */
 
-/* The header is looked at where it is, in the kernel. Do not wake up again
- * before there is more of it. Returns 0, or ERR_CLOSED when there never will
- * be. */
-static int wait_for_more(struct stream *stream, size_t have)
+/* The first bytes are looked at where they are, in the kernel. Do not wake up
+ * again before there are `need` of them. Returns 0, or ERR_CLOSED when there
+ * never will be. */
+static int wait_for_more(struct stream *stream, size_t need)
 {
     struct pollfd p = {.fd = stream->fd, .events = POLLRDHUP};
 
     if (poll(&p, 1, 0) > 0)
         return ERR_CLOSED;
-    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, (int)have + 1);
+    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, (int)need);
 }
 
 /* Take the header out of the kernel's queue. Returns 0; -EAGAIN: not there
@@ -227,7 +233,7 @@ static int read_header(struct stream *stream, struct proxy_header *ret_header)
         return ERR_CLOSED;
     err = proxy_header_read(span_of(slab, (size_t)n), ret_header);
     if (err == ERR_TRUNCATED) {
-        err = wait_for_more(stream, (size_t)n);
+        err = wait_for_more(stream, (size_t)n + 1);
         return err < 0 ? err : -EAGAIN;
     }
     if (err < 0)
@@ -260,6 +266,84 @@ void listener_on_header(struct stream *stream)
         stream_fail(stream, err);
     else if (stream->state == STREAM_OPEN)
         stream_opened(stream);
+}
+
+/* ---- what comes first ---- */
+
+/* Returns 0; -EAGAIN: not enough is there yet; ERR_CLOSED, ERR_STATE (it
+ * cannot be read), -errno. */
+static int read_first(struct stream *stream, struct first_bytes *ret_first)
+{
+    uint8_t *slab = stream->worker->slab;
+    ssize_t n = recv(stream->fd, slab, FIRST_BYTES_MAX, MSG_PEEK);
+    size_t need;
+    int err;
+
+    if (n < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (n == 0)
+        return ERR_CLOSED;
+    err = first_bytes_read(span_of(slab, (size_t)n), stream->worker->plain,
+                           ret_first, &need);
+    if (err == ERR_TRUNCATED) {
+        err = wait_for_more(stream, need);
+        return err < 0 ? err : -EAGAIN;
+    }
+    if (err < 0)
+        return ERR_STATE;
+    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
+/* The unencrypted alert of a server that begins no session. */
+static void send_alert(struct stream *stream, uint8_t description)
+{
+    uint8_t alert[] = {21, 3, 3, 0, 2, 2, description};
+
+    if (description)
+        (void)!send(stream->fd, alert, sizeof(alert), MSG_NOSIGNAL);
+}
+
+static int follow(struct listener *listener, struct stream *stream,
+                  const struct listener_verdict *verdict)
+{
+    struct tls_ctx *tls = verdict->tls ? verdict->tls : listener->options.tls;
+    int err;
+
+    switch (verdict->choice) {
+    case LISTENER_TAKE_PLAIN:
+        stream_opened(stream);
+        return 0;
+    case LISTENER_TAKE_TLS:
+        err = tls ? stream_add_tls(stream, tls, NULL) : ERR_STATE;
+        if (err == 0)
+            stream->state = STREAM_HANDSHAKE;
+        return err;
+    case LISTENER_REFUSE:
+        break;
+    }
+    send_alert(stream, verdict->alert);
+    return ERR_STATE;
+}
+
+void listener_on_first(struct stream *stream)
+{
+    enum { DECODE_ERROR = 50 };
+    struct listener *listener = stream->arg;
+    struct listener_verdict verdict = {.choice = LISTENER_REFUSE};
+    struct first_bytes first;
+    int err = read_first(stream, &first);
+
+    if (err == -EAGAIN)
+        return;
+    if (err == 0)
+        verdict =
+            listener->options.choose(stream, &first, listener->options.arg);
+    else if (err == ERR_STATE && first.kind == FIRST_TLS)
+        verdict.alert = DECODE_ERROR;
+    if (err == 0 || err == ERR_STATE)
+        err = follow(listener, stream, &verdict);
+    if (err < 0)
+        stream_fail(stream, err);
 }
 
 /* ---- accepting ---- */
@@ -453,7 +537,9 @@ int listener_open(struct listener **ret_listener, struct worker *worker,
     struct listener *listener;
     int err;
 
-    if (options->mode != LISTENER_PLAIN && !options->tls)
+    if (options->mode == LISTENER_CHOOSE
+            ? !options->choose
+            : options->mode != LISTENER_PLAIN && !options->tls)
         return -EINVAL;
     listener = mem_zalloc(sizeof(*listener));
     if (!listener)

@@ -2,9 +2,10 @@
 /* listener.h - accepts TCP and TLS connections on one worker.
  *
  * on_accept sees a stream only when it is ready: TLS handshake done, or the
- * first byte of a port that carries both has said "plain". What takes longer
- * than the handshake time-out is closed and counted. Out of descriptors, the
- * listener keeps answering: it accepts with a spare one and closes at once.
+ * first bytes of a port that carries several protocols have said what it is.
+ * What takes longer than the handshake time-out is closed and counted. Out of
+ * descriptors, the listener keeps answering: it accepts with a spare one and
+ * closes at once.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -14,12 +15,28 @@
 struct bind_group;
 struct cidr;
 struct conn_limit;
+struct first_bytes;
 struct listener;
 
 enum listener_mode {
     LISTENER_PLAIN,
     LISTENER_TLS,
     LISTENER_DETECT, /* first byte 0x16 (a TLS handshake record): TLS */
+    LISTENER_CHOOSE, /* `choose` is asked what the first bytes mean */
+};
+
+/* What becomes of a connection, its first bytes being known. */
+enum listener_choice {
+    LISTENER_TAKE_TLS,   /* begin a TLS session with them */
+    LISTENER_TAKE_PLAIN, /* hand it on; its first data are those bytes */
+    LISTENER_REFUSE,     /* close, TLS with an alert */
+};
+
+/* What `choose` says. */
+struct listener_verdict {
+    enum listener_choice choice;
+    struct tls_ctx *tls; /* TAKE_TLS: instead of the listener's; borrowed */
+    uint8_t alert;       /* REFUSE: of RFC 8446 section 6.2; 0: none */
 };
 
 #define LISTENER_STATS(X)                                                      \
@@ -34,6 +51,8 @@ enum listener_mode {
       "connections closed at once")                                            \
     X(COUNTER, refused_descriptors, "accept_refused",                          \
       "reason=\"descriptors\"", "connections closed at once")                  \
+    X(COUNTER, refused_first, "accept_refused", "reason=\"first_bytes\"",      \
+      "connections closed at once")                                            \
     X(COUNTER, handshake_failed, "accept_failed", "reason=\"handshake\"",      \
       "connections that never got ready")                                      \
     X(COUNTER, handshake_timeout, "accept_failed", "reason=\"timeout\"",       \
@@ -70,6 +89,14 @@ struct listener_options {
     size_t n_proxy_from;
 
     struct stream_options stream;
+
+    /* LISTENER_CHOOSE: judge the connection by its first bytes, which stay in
+     * the kernel until then (at most FIRST_BYTES_MAX of them; all within the
+     * handshake time-out). What cannot be read is refused without asking.
+     * stream_peer() is right, stream_set_mark() may be called, nothing else. */
+    struct listener_verdict (*choose)(struct stream *stream,
+                                      const struct first_bytes *first,
+                                      void *arg);
 
     /* Call stream_set_events() here, or stream_close(); a stream without
      * events after this is closed. stream_tls() tells plain from TLS. */

@@ -47,6 +47,7 @@ static void release(struct stream *stream)
         mem_free(stream->tls);
     }
     tls_ctx_unref(stream->ctx);
+    mem_free((void *)(uintptr_t)stream->preface.ptr);
     buf_deinit(&stream->queue);
     stats_dec(&stream->worker->stream_stats.open);
     uv_close((uv_handle_t *)&stream->poll, on_handle_closed);
@@ -257,10 +258,26 @@ void stream_handshake(struct stream *stream)
         stream_fail(stream, err);
 }
 
+/* A new connection takes so little as a whole. */
+static int send_preface(struct stream *stream)
+{
+    struct span preface = stream->preface;
+    ssize_t n;
+
+    if (preface.len == 0)
+        return 0;
+    n = send(stream->fd, preface.ptr, preface.len, MSG_NOSIGNAL);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == preface.len ? 0 : ERR_LIMIT;
+}
+
 static void on_connected(struct stream *stream)
 {
     int err = sock_error(stream->fd);
 
+    if (err == 0)
+        err = send_preface(stream);
     if (err < 0) {
         stream_fail(stream, err);
         return;
@@ -322,6 +339,17 @@ static int start_connect(int fd, const struct stream_target *target)
     return err;
 }
 
+static int copy_preface(struct stream *stream, struct span preface)
+{
+    if (preface.len == 0)
+        return 0;
+    if (preface.len > STREAM_PREFACE_MAX)
+        return ERR_LIMIT;
+    stream->preface.ptr = mem_dup(preface.ptr, preface.len);
+    stream->preface.len = preface.len;
+    return stream->preface.ptr ? 0 : -ENOMEM;
+}
+
 static int add_client_tls(struct stream *stream,
                           const struct stream_target *target)
 {
@@ -352,7 +380,9 @@ int stream_connect(struct stream **ret_stream, struct worker *worker,
         return err;
     stream->is_client = true;
     stream_set_events(stream, events, arg);
-    err = add_client_tls(stream, target);
+    err = copy_preface(stream, target->preface);
+    if (err == 0)
+        err = add_client_tls(stream, target);
     if (err < 0) {
         release(stream);
         return err;
@@ -570,6 +600,16 @@ const struct addr *stream_local(const struct stream *stream)
 struct worker *stream_worker(const struct stream *stream)
 {
     return stream->worker;
+}
+
+void stream_set_mark(struct stream *stream, uint32_t mark)
+{
+    stream->mark = mark;
+}
+
+uint32_t stream_mark(const struct stream *stream)
+{
+    return stream->mark;
 }
 
 const struct tls_session *stream_tls(const struct stream *stream)

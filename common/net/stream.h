@@ -93,8 +93,13 @@ struct stream_target {
     const char *verify_name; /* name or IP address the certificate must have;
                                 NULL: server_name; copied */
     unsigned timeout_ms;     /* TCP and TLS together; 0: 10000 */
+    struct span
+        preface; /* sent before anything else, TLS included: a PROXY
+                    protocol header; at most STREAM_PREFACE_MAX, copied */
     struct stream_options options;
 };
+
+enum { STREAM_PREFACE_MAX = 128 };
 
 /* Start connecting. Returns 0 and the stream, or -errno, ERR_TLS at once. A
  * later failure comes as on_closed. `events` must outlive the stream. */
@@ -171,6 +176,10 @@ void stream_parcel_free(struct stream_parcel *parcel);
 const struct addr *stream_peer(const struct stream *stream);
 const struct addr *stream_local(const struct stream *stream);
 struct worker *stream_worker(const struct stream *stream);
+
+/* A number of the owner's own, 0 at first. */
+void stream_set_mark(struct stream *stream, uint32_t mark);
+uint32_t stream_mark(const struct stream *stream);
 
 /* The session, for its facts; NULL on plain TCP. */
 const struct tls_session *stream_tls(const struct stream *stream);

@@ -286,6 +286,8 @@ void stream_on_readable(struct stream *stream)
 {
     if (stream->state == STREAM_HEADER)
         listener_on_header(stream);
+    if (stream->state == STREAM_FIRST)
+        listener_on_first(stream);
     if (stream->state == STREAM_DETECT)
         detect(stream);
     /* Resumed a moment ago: first what came before the pause. */
@@ -295,8 +297,8 @@ void stream_on_readable(struct stream *stream)
         uint8_t *slab = stream->worker->slab;
         ssize_t n;
 
-        if (stream->state == STREAM_HEADER || stream->state == STREAM_DETECT)
-            return;
+        if (stream->state < STREAM_HANDSHAKE)
+            return; /* these look at the bytes where they are */
         n = recv(stream->fd, slab, WORKER_SLAB_SIZE, 0);
         if (n > 0) {
             on_bytes(stream, span_of(slab, (size_t)n));

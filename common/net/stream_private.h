@@ -15,6 +15,7 @@
 enum stream_state {
     STREAM_CONNECTING, /* TCP */
     STREAM_HEADER,     /* accepted; a front end says who the client is */
+    STREAM_FIRST,      /* accepted; the first bytes tell what it is */
     STREAM_DETECT,     /* accepted; the first byte tells plain from TLS */
     STREAM_HANDSHAKE,  /* TLS */
     STREAM_OPEN,
@@ -36,6 +37,7 @@ struct stream {
     void *arg;
     struct stream_tls *tls; /* NULL: plain */
     struct tls_ctx *ctx;    /* until the session is made (detect) */
+    struct span preface;    /* owned; until it is connected */
     struct addr peer;
     struct addr local;
     struct buf queue; /* what the user wrote and is not on its way */
@@ -46,7 +48,8 @@ struct stream {
     uint32_t max_queued;
     uint32_t low_water;
     uint32_t linger_ms;
-    int err; /* of STREAM_FAILED */
+    uint32_t mark; /* the user's */
+    int err;       /* of STREAM_FAILED */
     int fd;
     uint8_t state;     /* enum stream_state */
     uint8_t poll_mask; /* what libuv watches */
@@ -84,6 +87,9 @@ void stream_handshake(struct stream *stream);
 
 /* listener.c: STREAM_HEADER, and there is something to read. */
 void listener_on_header(struct stream *stream);
+
+/* The same for STREAM_FIRST. */
+void listener_on_first(struct stream *stream);
 
 /* stream_io.c: the descriptor is readable; process held TLS input; write. */
 void stream_on_readable(struct stream *stream);

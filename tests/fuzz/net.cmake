@@ -1,2 +1,3 @@
 edge_fuzz(dtls_hello LINK net)
 edge_fuzz(proxy_protocol LINK net)
+edge_fuzz(first_bytes LINK net)
