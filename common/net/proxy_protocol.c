@@ -169,3 +169,32 @@ int proxy_header_read(struct span bytes, struct proxy_header *ret_header)
     err = match_prefix(bytes, text);
     return err < 0 ? err : read_v1(bytes, text.len, ret_header);
 }
+
+/* ---- writing ---- */
+
+static void put_ip(struct wire_writer *w, const struct addr *a, bool as_v6)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
+                                       0, 0, 0, 0, 0xFF, 0xFF};
+
+    if (as_v6 && a->family == ADDR_V4)
+        wire_put(w, span_of(mapped, sizeof(mapped)));
+    wire_put(w, span_of(a->ip, addr_ip_len(a)));
+}
+
+size_t proxy_header_write(const struct addr *source, const struct addr *dest,
+                          uint8_t out[PROXY_WRITE_MAX])
+{
+    struct wire_writer w = wire_writer(out, PROXY_WRITE_MAX);
+    bool v6 = source->family == ADDR_V6 || dest->family == ADDR_V6;
+
+    wire_put(&w, span_of(v2_signature, sizeof(v2_signature)));
+    wire_put_u8(&w, V2_PROXY);
+    wire_put_u8(&w, v6 ? V2_TCP6 : V2_TCP4);
+    wire_put_u16(&w, v6 ? 36 : 12);
+    put_ip(&w, source, v6);
+    put_ip(&w, dest, v6);
+    wire_put_u16(&w, source->port);
+    wire_put_u16(&w, dest->port);
+    return w.err ? 0 : wire_written(&w);
+}

@@ -205,6 +205,31 @@ START_TEST(a_version_1_line_may_grow_until_it_is_too_long)
 }
 END_TEST
 
+static void round_trip(const char *from, const char *to, size_t want)
+{
+    struct addr source, dest;
+
+    ck_assert_int_eq(addr_parse(span_str(from), &source), 0);
+    ck_assert_int_eq(addr_parse(span_str(to), &dest), 0);
+    ck_assert_uint_eq(proxy_header_write(&source, &dest, bytes), want);
+    ck_assert_int_eq(proxy_header_read(span_of(bytes, want), &header), 0);
+    ck_assert_uint_eq(header.len, want);
+    ck_assert(header.has_addrs);
+}
+
+START_TEST(what_we_write_is_read_back)
+{
+    round_trip("192.0.2.1:40000", "198.51.100.7:443", 28);
+    is_addr(&header.source, "192.0.2.1:40000");
+    is_addr(&header.dest, "198.51.100.7:443");
+    round_trip("[2001:db8::1]:40000", "[2001:db8::2]:443", 52);
+    is_addr(&header.source, "[2001:db8::1]:40000");
+    round_trip("192.0.2.1:40000", "[2001:db8::2]:443", 52);
+    ck_assert(addr_inner_v4(&header.source, &header.source));
+    is_addr(&header.source, "192.0.2.1:40000");
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("proxy_protocol");
@@ -218,6 +243,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, version_1_names_both_addresses);
     tcase_add_test(tc, wrong_version_1_headers_are_refused);
     tcase_add_test(tc, a_version_1_line_may_grow_until_it_is_too_long);
+    tcase_add_test(tc, what_we_write_is_read_back);
     suite_add_tcase(suite, tc);
     return suite;
 }
