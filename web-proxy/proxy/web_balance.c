@@ -3,7 +3,7 @@
  * upstream of one server is not looked at longer than for a flag. */
 #define LOG_COMPONENT "web"
 
-#include "proxy/web_internal.h"
+#include "proxy/web_balance.h"
 
 #include "base/log.h"
 
@@ -121,16 +121,16 @@ static const struct web_backend *by_client(const struct web_upstream *u,
     return best;
 }
 
-static const struct web_backend *
-choose(const struct web_exchange *x, struct web_pool *pools, uint64_t allowed)
+const struct web_backend *balance_choose(const struct web_upstream *u,
+                                         struct web_pool *pools,
+                                         const struct addr *client,
+                                         uint64_t allowed)
 {
-    const struct web_upstream *u = x->upstream;
-
     switch (u->balance) {
     case WEB_BALANCE_LEAST:
         return least_used(u, pools, allowed);
     case WEB_BALANCE_HASH:
-        return by_client(u, &x->session->client, allowed);
+        return by_client(u, client, allowed);
     case WEB_BALANCE_ROUND_ROBIN:
         break;
     }
@@ -139,15 +139,15 @@ choose(const struct web_exchange *x, struct web_pool *pools, uint64_t allowed)
 
 /* ---- the choice ---- */
 
-static uint64_t allowed_of(const struct web_exchange *x, uint64_t now)
+uint64_t balance_allowed(const struct web_upstream *u, uint64_t tried,
+                         uint64_t now)
 {
-    const struct web_upstream *u = x->upstream;
     uint64_t allowed = 0;
 
     for (uint32_t i = 0; i < u->n_backends; i++) {
         uint64_t bit = UINT64_C(1) << i;
 
-        if (!(x->tried & bit) && may_ask(&u->backends[i], now))
+        if (!(tried & bit) && may_ask(&u->backends[i], now))
             allowed |= bit;
     }
     return allowed;
@@ -158,11 +158,13 @@ bool balance_pick(struct web_exchange *x)
     const struct web_upstream *u = x->upstream;
     struct web_pool *pools = &x->view->pools[u->first];
     uint64_t now = x->session->core->now;
-    uint64_t allowed = allowed_of(x, now);
+    uint64_t allowed = balance_allowed(u, x->tried, now);
 
     while (allowed) {
         const struct web_backend *b =
-            u->n_backends == 1 ? u->backends : choose(x, pools, allowed);
+            u->n_backends == 1
+                ? u->backends
+                : balance_choose(u, pools, &x->session->client, allowed);
         size_t i = (size_t)(b - u->backends);
 
         allowed &= ~(UINT64_C(1) << i);
