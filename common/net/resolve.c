@@ -39,13 +39,15 @@ struct entry {
     size_t n;
     struct addr addrs[RESOLVE_ADDRS_MAX];
     size_t key_len;
-    char key[KEY_SIZE + 1]; /* family byte, name in lower case, NUL */
+    struct dns_records *records; /* SRV, NAPTR: owned; NULL: none */
+    char key[KEY_SIZE + 1];      /* kind byte, name in lower case, NUL */
 };
 
 struct lookup {
     struct list node;    /* of resolver.waiting or resolver.ready */
     struct entry *entry; /* NULL: `err` or `literal` is the answer */
     resolve_fn *done;
+    resolve_records_fn *on_records; /* instead, when it wants records */
     void *arg;
     struct addr literal;
     int err;
@@ -86,6 +88,7 @@ static void drop_entry(struct entry *e)
     alarm_cancel(&e->timeout);
     list_remove(&e->node);
     (void)map_remove(&e->resolver->by_key, entry_key(e));
+    mem_free(e->records);
     mem_free(e);
 }
 
@@ -165,9 +168,10 @@ static bool family_fits(enum addr_family want, const struct addr *a)
 }
 
 /* From the configured table; false when the name is not in it. */
-static bool fill_from_hosts(struct entry *e, enum addr_family family)
+static bool fill_from_hosts(struct entry *e)
 {
     struct resolver *r = e->resolver;
+    enum addr_family family = (enum addr_family)(e->key[0] - 1);
     bool known = false;
 
     for (size_t i = 0; i < r->n_hosts; i++) {
@@ -182,16 +186,52 @@ static bool fill_from_hosts(struct entry *e, enum addr_family family)
     return known;
 }
 
-static void ask_dns(struct entry *e, enum addr_family family)
+static void on_records(void *arg, int err, const struct dns_records *records)
+{
+    struct entry *e = arg;
+    struct resolver *r = e->resolver;
+
+    assert(e->pending);
+    e->pending = false;
+    r->in_flight--;
+    if (r->closing)
+        return;
+    if (err == 0)
+        e->records = mem_alloc(sizeof(*e->records));
+    if (e->records)
+        *e->records = *records;
+    else if (err == 0)
+        err = -ENOMEM;
+    if (err < 0)
+        stats_inc(&r->stats.failed);
+    /* RFC 2308: the zone says how long it will have none. */
+    e->expires = worker_now(r->worker) +
+                 lifetime_ms(r, err == ERR_RESOLVE && records->ttl ? 0 : err,
+                             records->ttl);
+    finish(e, err);
+}
+
+/* What is asked for, as the first byte of an entry's key. */
+static bool is_family(uint8_t kind)
+{
+    return kind <= ADDR_V6 + 1;
+}
+
+static void ask_dns(struct entry *e)
 {
     struct resolver *r = e->resolver;
+    uint8_t kind = (uint8_t)e->key[0];
 
     e->pending = true;
     e->expires = UINT64_MAX;
     r->in_flight++;
     stats_inc(&r->stats.queries);
     alarm_set(&e->timeout, worker_now(r->worker) + r->config.timeout_ms);
-    dns_ask(r->dns, e->key + 1, family, on_answer, e); /* may answer at once */
+    /* Either may answer at once. */
+    if (is_family(kind))
+        dns_ask(r->dns, e->key + 1, (enum addr_family)(kind - 1), on_answer, e);
+    else
+        dns_ask_records(r->dns, e->key + 1, (enum dns_type)kind, on_records, e);
 }
 
 static struct entry *new_entry(struct resolver *r, struct span key)
@@ -216,14 +256,15 @@ static struct entry *new_entry(struct resolver *r, struct span key)
 
 /* ---- lookups ---- */
 
-static bool make_key(struct span name, enum addr_family family,
-                     char key[KEY_SIZE])
+static bool make_key(struct span name, uint8_t kind, char key[KEY_SIZE],
+                     size_t *ret_len)
 {
     if (name.len > 0 && name.ptr[name.len - 1] == '.')
         name.len--;
     if (name.len == 0 || name.len > NAME_MAX_LEN)
         return false;
-    key[0] = (char)(family + 1);
+    key[0] = (char)kind;
+    *ret_len = name.len + 1;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
 
@@ -253,8 +294,7 @@ static void use_entry(struct resolver *r, struct lookup *lk, struct entry *e)
 }
 
 /* Find or begin the entry for this name. */
-static void start(struct resolver *r, struct lookup *lk, struct span key,
-                  enum addr_family family)
+static void start(struct resolver *r, struct lookup *lk, struct span key)
 {
     struct entry *e = map_find(&r->by_key, key);
     bool known;
@@ -277,7 +317,7 @@ static void start(struct resolver *r, struct lookup *lk, struct span key,
         answer_now(r, lk);
         return;
     }
-    known = fill_from_hosts(e, family);
+    known = is_family(key.ptr[0]) && fill_from_hosts(e);
     if (!known && r->in_flight >= r->config.max_in_flight) {
         stats_inc(&r->stats.refused);
         drop_entry(e);
@@ -286,8 +326,26 @@ static void start(struct resolver *r, struct lookup *lk, struct span key,
         return;
     }
     if (!known)
-        ask_dns(e, family);
+        ask_dns(e);
     use_entry(r, lk, e);
+}
+
+static struct lookup *new_lookup(struct resolver *r, void *arg,
+                                 struct resolve_id *ret_id)
+{
+    struct pool_id id;
+    struct lookup *lk = pool_take(r->lookups, &id);
+
+    if (!lk) {
+        stats_inc(&r->stats.refused);
+        return NULL;
+    }
+    stats_inc(&r->stats.lookups);
+    list_init(&lk->node);
+    lk->arg = arg;
+    if (ret_id)
+        ret_id->value = pool_id_u64(id);
+    return lk;
 }
 
 /* Seven arguments: name, port and family are one question, `done` and `arg`
@@ -298,39 +356,57 @@ int resolver_lookup(struct resolver *resolver, struct span name, uint16_t port,
                     struct resolve_id *ret_id)
 {
     struct span bare = name;
-    struct pool_id id;
     struct lookup *lk;
     struct addr literal;
     char key[KEY_SIZE];
+    size_t len = 0;
     bool is_literal;
 
     if (name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
         bare = span_of(name.ptr + 1, name.len - 2);
     is_literal = addr_parse_ip(bare, &literal) == 0;
-    if (!is_literal && !make_key(name, family, key))
+    if (!is_literal && !make_key(name, (uint8_t)(family + 1), key, &len))
         return ERR_PARSE;
-    lk = pool_take(resolver->lookups, &id);
-    if (!lk) {
-        stats_inc(&resolver->stats.refused);
+    lk = new_lookup(resolver, arg, ret_id);
+    if (!lk)
         return ERR_LIMIT;
-    }
-    stats_inc(&resolver->stats.lookups);
-    list_init(&lk->node);
     lk->done = done;
-    lk->arg = arg;
     lk->port = port;
-    if (ret_id)
-        ret_id->value = pool_id_u64(id);
     if (is_literal) {
         lk->literal = literal;
         lk->err = family_fits(family, &literal) ? 0 : ERR_RESOLVE;
         answer_now(resolver, lk);
     } else {
-        size_t len = name.ptr[name.len - 1] == '.' ? name.len - 1 : name.len;
-
-        start(resolver, lk, span_of(key, len + 1), family);
+        start(resolver, lk, span_of(key, len));
     }
     return 0;
+}
+
+int resolver_lookup_records(struct resolver *resolver, struct span name,
+                            enum dns_type type, resolve_records_fn *done,
+                            void *arg, struct resolve_id *ret_id)
+{
+    struct lookup *lk;
+    char key[KEY_SIZE];
+    size_t len;
+
+    if (!make_key(name, (uint8_t)type, key, &len))
+        return ERR_PARSE;
+    lk = new_lookup(resolver, arg, ret_id);
+    if (!lk)
+        return ERR_LIMIT;
+    lk->on_records = done;
+    start(resolver, lk, span_of(key, len));
+    return 0;
+}
+
+bool resolver_is_configured(const struct resolver *resolver, struct span name)
+{
+    for (size_t i = 0; i < resolver->n_hosts; i++) {
+        if (span_is_nocase(name, resolver->hosts[i].name))
+            return true;
+    }
+    return false;
 }
 
 static void end_lookup(struct resolver *r, struct lookup *lk)
@@ -348,6 +424,20 @@ void resolver_cancel(struct resolver *resolver, struct resolve_id id)
 
     if (lk)
         end_lookup(resolver, lk);
+}
+
+/* The entry, and with it the records, may be gone when `done` looks again. */
+static void give_records(struct resolver *r, struct lookup *lk)
+{
+    resolve_records_fn *done = lk->on_records;
+    void *arg = lk->arg;
+    int err = lk->entry ? lk->entry->err : lk->err;
+    struct dns_records records;
+
+    if (err == 0)
+        records = *lk->entry->records;
+    end_lookup(r, lk);
+    done(arg, err, err == 0 ? &records : NULL);
 }
 
 static void give_answer(struct resolver *r, struct lookup *lk)
@@ -379,8 +469,14 @@ static void on_deliver(struct worker_task *task)
     struct resolver *r = CONTAINER_OF(task, struct resolver, deliver);
     struct list *node;
 
-    while (!r->closing && (node = list_first(&r->ready)) != NULL)
-        give_answer(r, CONTAINER_OF(node, struct lookup, node));
+    while (!r->closing && (node = list_first(&r->ready)) != NULL) {
+        struct lookup *lk = CONTAINER_OF(node, struct lookup, node);
+
+        if (lk->on_records)
+            give_records(r, lk);
+        else
+            give_answer(r, lk);
+    }
 }
 
 /* ---- life ---- */

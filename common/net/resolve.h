@@ -2,12 +2,14 @@
 /* resolve.h - host names to addresses, without waiting (c-ares).
  *
  * In this order: an address written as such, the configured table, the cache,
- * /etc/hosts and DNS (A and AAAA). One resolver per worker.
+ * /etc/hosts and DNS (A and AAAA). SRV and NAPTR records come from the cache
+ * or DNS. One resolver per worker.
  */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 
 #include "base/addr.h"
+#include "base/dns.h"
 #include "base/stats.h"
 #include "net/worker.h"
 
@@ -71,6 +73,20 @@ typedef void resolve_fn(void *arg, int err, const struct addr *addrs, size_t n);
 int resolver_lookup(struct resolver *resolver, struct span name, uint16_t port,
                     enum addr_family family, resolve_fn *done, void *arg,
                     struct resolve_id *ret_id);
+
+/* The SRV or NAPTR records of a name, in no order (base/dns.h has them sorted);
+ * `records` is NULL unless err is 0, and valid during the call. Errors as
+ * above; ERR_RESOLVE: there are none. "There are none" is remembered for the
+ * time the zone says (RFC 2308), up to max_ttl_s. */
+typedef void resolve_records_fn(void *arg, int err,
+                                const struct dns_records *records);
+
+int resolver_lookup_records(struct resolver *resolver, struct span name,
+                            enum dns_type type, resolve_records_fn *done,
+                            void *arg, struct resolve_id *ret_id);
+
+/* The configured table has the name. */
+bool resolver_is_configured(const struct resolver *resolver, struct span name);
 
 /* `done` is not called any more. Harmless when the lookup has ended. */
 void resolver_cancel(struct resolver *resolver, struct resolve_id id);

@@ -7,6 +7,8 @@
 #include "net/alarm.h"
 #include "net/resolve.h"
 
+/* ares_query() is the one function Debian 12 and 13 both have. */
+#define CARES_NO_DEPRECATED 1
 #include <ares.h>
 #include <errno.h>
 #include <netdb.h>
@@ -234,6 +236,56 @@ void dns_ask(struct dns *dns, const char *name, enum addr_family family,
     q->answer = answer;
     q->arg = arg;
     ares_getaddrinfo(dns->channel, name, NULL, &hints, on_addrinfo, q);
+    set_alarm(dns);
+}
+
+/* ---- records ---- */
+
+struct records_question {
+    enum dns_type type;
+    void (*answer)(void *arg, int err, const struct dns_records *records);
+    void *arg;
+};
+
+static void on_records(void *arg, int status, int timeouts,
+                       unsigned char *reply, int len)
+{
+    struct records_question *q = arg;
+    struct dns_records records = {.type = q->type};
+    int err = translate(status);
+
+    (void)timeouts;
+    if (reply && len > 0 &&
+        dns_records_read(span_of(reply, (size_t)len), q->type, &records) < 0) {
+        memset(&records, 0, sizeof(records));
+        err = ERR_RESOLVE;
+    }
+    /* Only of "no such name" and "no such record" is the TTL meant. */
+    if (status != ARES_SUCCESS && status != ARES_ENODATA &&
+        status != ARES_ENOTFOUND)
+        records.ttl = 0;
+    if (err == 0 && records.n == 0)
+        err = ERR_RESOLVE;
+    if (err < 0)
+        records.n = 0;
+    q->answer(q->arg, err, &records);
+    mem_free(q);
+}
+
+void dns_ask_records(struct dns *dns, const char *name, enum dns_type type,
+                     void (*answer)(void *arg, int err,
+                                    const struct dns_records *records),
+                     void *arg)
+{
+    static const struct dns_records none;
+    struct records_question *q = mem_alloc(sizeof(*q));
+
+    if (!q) {
+        answer(arg, -ENOMEM, &none);
+        return;
+    }
+    *q = (struct records_question){type, answer, arg};
+    ares_query(dns->channel, name, 1 /* IN */, (int)type, on_records, q);
     set_alarm(dns);
 }
 

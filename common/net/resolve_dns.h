@@ -4,6 +4,7 @@
 #define NET_RESOLVE_DNS_H
 
 #include "base/addr.h"
+#include "base/dns.h"
 #include "net/worker.h"
 
 struct dns;
@@ -24,5 +25,13 @@ void dns_ask(struct dns *dns, const char *name, enum addr_family family,
              void (*answer)(void *arg, int err, const struct addr *addrs,
                             size_t n, uint32_t ttl_s),
              void *arg);
+
+/* The same for SRV and NAPTR records: 0 and at least one, or an error.
+ * `records` is never NULL: after ERR_RESOLVE its `ttl` is how long "there is
+ * none" is good for, 0 when nobody said. */
+void dns_ask_records(struct dns *dns, const char *name, enum dns_type type,
+                     void (*answer)(void *arg, int err,
+                                    const struct dns_records *records),
+                     void *arg);
 
 #endif /* NET_RESOLVE_DNS_H */

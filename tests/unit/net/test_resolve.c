@@ -16,7 +16,7 @@ static struct udp *server;
 static unsigned asked;
 static bool silent;
 
-enum { HEAD = 12, TYPE_A = 1, TYPE_AAAA = 28 };
+enum { HEAD = 12, TYPE_A = 1, TYPE_AAAA = 28, TYPE_SRV = 33 };
 
 /* Length of the question's name and its two fields. */
 static size_t question_len(const struct udp_packet *p)
@@ -26,6 +26,24 @@ static size_t question_len(const struct udp_packet *p)
     while (at < p->len && p->data[at] != 0)
         at += (size_t)p->data[at] + 1;
     return at + 1 + 4 - HEAD;
+}
+
+/* _sip._udp.test: one record, "1 2 5060 a.test", good for 60 s. */
+static size_t build_srv(const struct udp_packet *p, uint8_t *out)
+{
+    static const uint8_t record[] = {
+        0xc0, HEAD, 0,  TYPE_SRV, 0,   1,   0,   0,         0,
+        60,   0,    14, 0,        1,   0,   2,   5060 >> 8, 5060 & 0xff,
+        1,    'a',  4,  't',      'e', 's', 't', 0};
+    size_t q = question_len(p);
+
+    memcpy(out, p->data, HEAD + q);
+    out[2] = 0x81;
+    out[3] = 0x80;
+    out[7] = 1;
+    memset(out + 8, 0, 4);
+    memcpy(out + HEAD + q, record, sizeof(record));
+    return HEAD + q + sizeof(record);
 }
 
 /* Answers: a.test has 192.0.2.1 and 192.0.2.2 (ttl 60); six.test ::1 only;
@@ -71,11 +89,14 @@ static void on_question(struct udp *udp, struct udp_packet *packets, size_t n,
         struct udp_dest to = {.to = packets[i].from};
 
         asked++;
-        if (!silent)
-            ck_assert_int_eq(
-                udp_send(udp, &to,
-                         span_of(out, build_answer(&packets[i], out))),
-                0);
+        if (!silent) {
+            bool is_srv =
+                memcmp(packets[i].data + HEAD, "\4_sip\4_udp\4test", 15) == 0;
+            size_t len = is_srv ? build_srv(&packets[i], out)
+                                : build_answer(&packets[i], out);
+
+            ck_assert_int_eq(udp_send(udp, &to, span_of(out, len)), 0);
+        }
     }
 }
 
@@ -248,6 +269,55 @@ START_TEST(literals_and_the_configured_table_ask_nobody)
     check_text(&r, 0, "[2001:db8::1]:443");
     ck_assert_int_eq(look_up("198.51.100.7", ADDR_V6).err, ERR_RESOLVE);
     ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+struct found {
+    bool done;
+    int err;
+    struct dns_records records;
+};
+
+static void on_found(void *arg, int err, const struct dns_records *records)
+{
+    struct found *f = arg;
+
+    f->done = true;
+    f->err = err;
+    ck_assert_int_eq(records != NULL, err == 0);
+    if (records)
+        f->records = *records;
+}
+
+static struct found find(const char *name, enum dns_type type)
+{
+    struct found f = {0};
+
+    ck_assert_int_eq(resolver_lookup_records(resolver, span_str(name), type,
+                                             on_found, &f, NULL),
+                     0);
+    ck_assert(net_until(&f.done));
+    return f;
+}
+
+START_TEST(records_are_found_and_remembered)
+{
+    struct found f;
+
+    make(&(struct resolver_config){0});
+    f = find("_sip._udp.test", DNS_SRV);
+    ck_assert_int_eq(f.err, 0);
+    ck_assert_uint_eq(f.records.n, 1);
+    ck_assert_uint_eq(f.records.srv[0].weight, 2);
+    ck_assert_uint_eq(f.records.srv[0].port, 5060);
+    ck_assert_str_eq(f.records.srv[0].target, "a.test");
+    f = find("_SIP._udp.TEST.", DNS_SRV); /* RFC 4343 */
+    ck_assert_int_eq(f.err, 0);
+    ck_assert_uint_eq(asked, 1);
+    /* The same name has no addresses, and this is another question. */
+    ck_assert_int_eq(find("none.test", DNS_NAPTR).err, ERR_RESOLVE);
+    ck_assert_int_eq(find("none.test", DNS_NAPTR).err, ERR_RESOLVE);
+    ck_assert_uint_eq(asked, 2);
 }
 END_TEST
 
