@@ -3,9 +3,9 @@
 
 #include "base/cidr.h"
 #include "base/err.h"
+#include "base/first_bytes.h"
 #include "base/mem.h"
 #include "net/bind.h"
-#include "net/first_bytes.h"
 #include "net/proxy_protocol.h"
 #include "net/sock.h"
 #include "net/stream_private.h"

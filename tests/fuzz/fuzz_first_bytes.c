@@ -2,7 +2,7 @@
 /* A connection's first bytes. What a shorter input may still become, a longer
  * one must not contradict, and what is asked for is within bounds. */
 #include "base/err.h"
-#include "net/first_bytes.h"
+#include "base/first_bytes.h"
 
 #include <stdlib.h>
 

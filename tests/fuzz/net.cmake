@@ -1,3 +1,2 @@
 edge_fuzz(dtls_hello LINK net)
 edge_fuzz(proxy_protocol LINK net)
-edge_fuzz(first_bytes LINK net)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A port that several protocols share. */
 #include "base/err.h"
-#include "net/first_bytes.h"
+#include "base/first_bytes.h"
 #include "net/listener.h"
 #include "net/tls_session.h"
 #include "support/unit.h"

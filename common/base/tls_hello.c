@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "net/tls_hello.h"
+#include "base/tls_hello.h"
 
 #include "base/err.h"
 #include "base/wire.h"

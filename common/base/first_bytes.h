@@ -4,10 +4,10 @@
  *
  * A pure reader; any thread.
  */
-#ifndef NET_FIRST_BYTES_H
-#define NET_FIRST_BYTES_H
+#ifndef BASE_FIRST_BYTES_H
+#define BASE_FIRST_BYTES_H
 
-#include "net/tls_hello.h"
+#include "base/tls_hello.h"
 
 enum first_kind {
     FIRST_OTHER, /* nothing we know */
@@ -33,4 +33,4 @@ enum {
 int first_bytes_read(struct span bytes, uint8_t scratch[TLS_HELLO_MAX],
                      struct first_bytes *ret_first, size_t *ret_need);
 
-#endif /* NET_FIRST_BYTES_H */
+#endif /* BASE_FIRST_BYTES_H */

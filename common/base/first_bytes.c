@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "net/first_bytes.h"
+#include "base/first_bytes.h"
 
 #include "base/err.h"
 

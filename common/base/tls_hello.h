@@ -7,8 +7,8 @@
  * does not end where it says, or names no host is refused and not guessed at.
  * A pure reader; any thread.
  */
-#ifndef NET_TLS_HELLO_H
-#define NET_TLS_HELLO_H
+#ifndef BASE_TLS_HELLO_H
+#define BASE_TLS_HELLO_H
 
 #include "base/span.h"
 
@@ -40,4 +40,4 @@ bool tls_hello_next(struct span *protocols, struct span *ret_name);
 /* Is this protocol among those offered? Case matters (RFC 7301 3.1). */
 bool tls_hello_offers(const struct tls_hello *hello, struct span protocol);
 
-#endif /* NET_TLS_HELLO_H */
+#endif /* BASE_TLS_HELLO_H */
