@@ -448,6 +448,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, lookups_of_one_name_share_one_question);
     tcase_add_test(tc, a_name_without_address_fails_and_is_remembered);
     tcase_add_test(tc, literals_and_the_configured_table_ask_nobody);
+    tcase_add_test(tc, records_are_found_and_remembered);
     tcase_add_test(tc, a_silent_server_meets_the_time_out);
     tcase_add_test(tc, a_cancelled_lookup_stays_silent);
     tcase_add_test(tc, questions_in_flight_are_limited);
