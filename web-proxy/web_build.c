@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* From settings to a site. The site owns what it was made of: the settings,
  * the zones and the TLS contexts. */
+#include "web_build_routes.h"
 #include "web_config.h"
+#include "web_pages.h"
 #include "web_tokens.h"
 
 #include "base/crypto.h"
@@ -11,9 +13,13 @@
 #include "net/tls_ctx.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
-enum { QUEUE_MAX = 64 * 1024 };
+enum {
+    QUEUE_MAX = 64 * 1024,
+    HSTS_TEXT = 64,
+};
 
 struct built_zone {
     const char *name;
@@ -25,8 +31,9 @@ struct built_site {
     struct config *config;
     struct built_zone *zones; /* in the order of the settings */
     size_t n_zones;
-    struct span *origins;
     struct web_tokens *tokens;
+    struct web_pages *pages;
+    char hsts[HSTS_TEXT];
     struct web_backend *backends; /* of all upstreams, in their order */
 };
 
@@ -42,9 +49,9 @@ static void release(struct web_site *site)
         web_health_unref(built->backends[i].health);
     mem_free(built->backends);
     mem_free(built->zones);
-    mem_free(built->origins);
+    web_build_routes_free(site);
+    web_pages_free(built->pages);
     web_tokens_free(built->tokens);
-    mem_free(site->routes);
     mem_free(site->upstreams);
     config_unref(built->config);
     mem_free(built);
@@ -96,9 +103,10 @@ static int build_zones(struct built_site *built, const struct web_config *c,
     return 0;
 }
 
-static struct web_zone *find_zone(const struct built_site *built,
-                                  const char *name)
+static struct web_zone *zone_of(const void *arg, const char *name)
 {
+    const struct built_site *built = arg;
+
     for (size_t i = 0; name && i < built->n_zones; i++) {
         if (strcmp(built->zones[i].name, name) == 0)
             return built->zones[i].zone;
@@ -251,8 +259,10 @@ static int build_upstreams(struct built_site *built, const struct web_config *c,
     return 0;
 }
 
-static uint32_t find_upstream(const struct web_site *site, const char *name)
+static uint32_t upstream_of(const void *arg, const char *name)
 {
+    const struct web_site *site = &((const struct built_site *)arg)->site;
+
     for (size_t i = 0; name && i < site->n_upstreams; i++) {
         if (strcmp(site->upstreams[i].name, name) == 0)
             return (uint32_t)i;
@@ -260,60 +270,29 @@ static uint32_t find_upstream(const struct web_site *site, const char *name)
     return 0;
 }
 
-/* ---- routes ---- */
-
-static void build_route(struct built_site *built,
-                        const struct web_config_route *c, struct web_route *r)
+static const struct web_jwt *jwt_of(const void *arg, const char *name)
 {
-    (void)web_route_set_path(r, c->path); /* checked with the settings */
-    r->host = c->host ? span_str(c->host) : span_of("", 0);
-    r->kind = c->redirect ? WEB_ROUTE_REDIRECT : WEB_ROUTE_PROXY;
-    r->upstream = find_upstream(&built->site, c->upstream);
-    r->location = c->redirect ? span_str(c->redirect) : span_of("", 0);
-    r->zone = find_zone(built, c->zone);
-    r->rule.burst = c->burst;
-    r->rule.pace = c->nodelay ? WEB_ZONE_NODELAY : WEB_ZONE_DELAY;
-    r->check = (enum web_token_check)c->token;
-    r->token = c->token_name;
-    r->jwt = web_tokens_find(built->tokens, c->token_policy);
-    r->websocket = (enum web_route_websocket)c->websocket;
-    r->body_max = c->body_size;
-    r->first_byte_ms = c->first_byte_timeout;
-    r->idle_ms = c->idle_timeout;
-    r->tunnel_ms = c->websocket_timeout;
+    return web_tokens_find(((const struct built_site *)arg)->tokens, name);
+}
+
+/* ---- the whole ---- */
+
+static void set_hsts(struct built_site *built, const struct web_config *c)
+{
+    int len = snprintf(built->hsts, HSTS_TEXT, "max-age=%" PRIu64 "%s",
+                       c->hsts / 1000,
+                       c->hsts_subdomains ? "; includeSubDomains" : "");
+
+    if (c->hsts > 0)
+        built->site.hsts = span_of(built->hsts, (size_t)len);
 }
 
 static int build_routes(struct built_site *built, const struct web_config *c)
 {
-    struct web_site *site = &built->site;
-    struct span *origin;
-    size_t n = 0;
-    uint32_t a, b;
+    struct web_build_context context = {built, c, zone_of, upstream_of, jwt_of};
 
-    for (size_t i = 0; i < c->routes.n; i++)
-        n += c->routes.items[i].origins.n;
-    site->routes = mem_zarray(c->routes.n + 1, sizeof(*site->routes));
-    built->origins = mem_zarray(n + 1, sizeof(*built->origins));
-    if (!site->routes || !built->origins)
-        return -ENOMEM;
-    site->n_routes = c->routes.n;
-    origin = built->origins;
-    for (size_t i = 0; i < c->routes.n; i++) {
-        const struct web_config_route *cr = &c->routes.items[i];
-        struct web_route *r = &site->routes[i];
-
-        r->id = (uint32_t)i;
-        build_route(built, cr, r);
-        r->origins.items = origin;
-        r->origins.n = cr->origins.n;
-        for (size_t k = 0; k < cr->origins.n; k++)
-            *origin++ = span_str(cr->origins.items[k]);
-    }
-    return web_route_sort(site->routes, site->n_routes, &a, &b) ? 0
-                                                                : ERR_CONFIG;
+    return web_build_routes(&built->site, &context);
 }
-
-/* ---- the whole ---- */
 
 static void set_limits(struct web_limits *l, const struct web_config *c)
 {
@@ -346,11 +325,15 @@ int web_config_site(const struct config *config, struct web_site *old,
     site->release = release;
     site->exempt = c->exempt.items;
     site->n_exempt = c->exempt.n;
-    site->hsts_s = c->hsts / 1000;
+    site->maintenance = c->maintenance;
+    site->maintenance_retry_s = c->maintenance_time / 1000;
+    site->testers = c->testers.items;
+    site->n_testers = c->testers.n;
     site->https_port = c->external_port;
     site->via = c->via;
     site->access_log = c->access_log;
     set_limits(&site->limits, c);
+    set_hsts(built, c);
     err = build_zones(built, c, old);
     if (err == 0)
         err = build_upstreams(built, c, old, error);
@@ -361,6 +344,10 @@ int web_config_site(const struct config *config, struct web_site *old,
             web_tokens_fields(built->tokens, &site->n_own_fields);
         err = build_routes(built, c);
     }
+    if (err == 0)
+        err = web_pages_new(&built->pages, c, error);
+    if (err == 0)
+        site->errors = web_pages_errors(built->pages);
     if (err < 0) {
         web_site_unref(site);
         return err;

@@ -89,6 +89,45 @@ static const struct option_def options[] = {
      .fallback = "0",
      .flags = OPT_RELOAD,
      .help = "Strict-Transport-Security for so long; 0: none"},
+    {.name = "hsts-subdomains",
+     .type = OPT_BOOL,
+     .offset = FIELD(hsts_subdomains),
+     .fallback = "false",
+     .flags = OPT_RELOAD,
+     .help = "also for all names below the host's"},
+    {.name = "answer-fields",
+     .type = OPT_STRING,
+     .offset = FIELD(answer_fields),
+     .min = 2,
+     .max = 2048,
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "header fields of all answers: \"Name: value\" replaces, "
+             "\"+Name: value\" adds, \"-Name\" hides"},
+    {.name = "error-page",
+     .type = OPT_OBJECT,
+     .object = &web_config_pages_table,
+     .offset = FIELD(pages),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "a page for refusals and failures of ours: 5xx=busy.html"},
+    {.name = "maintenance",
+     .type = OPT_BOOL,
+     .offset = FIELD(maintenance),
+     .fallback = "false",
+     .flags = OPT_RELOAD,
+     .help = "answer 503 on every route"},
+    {.name = "maintenance-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(maintenance_time),
+     .min = 1000,
+     .max = 604800000,
+     .fallback = "5m",
+     .flags = OPT_RELOAD,
+     .help = "Retry-After then"},
+    {.name = "maintenance-testers",
+     .type = OPT_CIDR,
+     .offset = FIELD(testers),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "clients for whom there is no maintenance"},
     {.name = "via",
      .type = OPT_BOOL,
      .offset = FIELD(via),
@@ -230,6 +269,8 @@ static void check(struct config_build *build, void *values)
     web_config_zones_check(build, c);
     web_tokens_check(build, c);
     web_config_routes_check(build, c);
+    web_config_pages_check(build, c);
+    web_config_check_fields(build, "answer-fields", &c->answer_fields);
 }
 
 const struct config_spec web_config_spec = {

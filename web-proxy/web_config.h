@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "proxy/web_site.h"
+#include "web_config_pages.h"
 #include "web_config_routes.h"
 #include "web_config_upstreams.h"
 #include "web_config_zones.h"
@@ -46,7 +47,13 @@ struct web_config {
     CONFIG_LIST(struct web_config_route) routes;
     struct cidr_list exempt;
 
+    CONFIG_LIST(struct web_config_page) pages;
+    struct string_list answer_fields;
+    bool maintenance;
+    uint64_t maintenance_time;
+    struct cidr_list testers;
     uint64_t hsts;
+    bool hsts_subdomains;
     bool via;
     bool access_log;
     uint32_t connections;

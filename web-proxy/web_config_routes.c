@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "web_config.h"
 
+#include "base/err.h"
 #include "base/mem.h"
+#include "proxy/web_shown.h"
 
 #define FIELD(f) offsetof(struct web_config_route, f)
 static const struct option_def route_options[] = {
@@ -26,7 +28,68 @@ static const struct option_def route_options[] = {
      .type = OPT_STRING,
      .offset = FIELD(redirect),
      .max = 1024,
-     .help = "answer 308 to this address instead"},
+     .help = "send to this address instead; in it {host}, {port} (\":8443\", "
+             "or nothing for 443), {origin}, {path}, {rest} (behind the "
+             "prefix), {query}"},
+    {.name = "redirect-status",
+     .type = OPT_U16,
+     .offset = FIELD(redirect_status),
+     .min = 301,
+     .max = 308,
+     .fallback = "308",
+     .help = "301, 302, 303, 307 or 308"},
+    {.name = "rewrite",
+     .type = OPT_STRING,
+     .offset = FIELD(rewrite),
+     .min = 1,
+     .max = 512,
+     .help = "path for the back end in place of the prefix; / takes it off"},
+    {.name = "ignore-case",
+     .type = OPT_BOOL,
+     .offset = FIELD(ignore_case),
+     .fallback = "false",
+     .help = "upper and lower case of the path are the same"},
+    {.name = "methods",
+     .type = OPT_STRING,
+     .offset = FIELD(methods),
+     .min = 1,
+     .max = 16,
+     .flags = OPT_LIST,
+     .help = "only these; others are 405. GET brings HEAD"},
+    {.name = "allow",
+     .type = OPT_CIDR,
+     .offset = FIELD(allow),
+     .flags = OPT_LIST,
+     .help = "only for these clients, others are 403"},
+    {.name = "deny",
+     .type = OPT_CIDR,
+     .offset = FIELD(deny),
+     .flags = OPT_LIST,
+     .help = "not for these clients, whatever allow says"},
+    {.name = "maintenance",
+     .type = OPT_BOOL,
+     .offset = FIELD(maintenance),
+     .fallback = "false",
+     .help = "answer 503"},
+    {.name = "answer-fields",
+     .type = OPT_STRING,
+     .offset = FIELD(answer_fields),
+     .min = 2,
+     .max = 2048,
+     .flags = OPT_LIST,
+     .help = "header fields of answers, as the setting for all routes; a field "
+             "named here counts instead of there"},
+    {.name = "answer-urls",
+     .type = OPT_BOOL,
+     .offset = FIELD(answer_urls),
+     .fallback = "true",
+     .help = "put right Location and Set-Cookie that name the back end, its "
+             "path, or not the port clients come to"},
+    {.name = "cookie-secure",
+     .type = OPT_BOOL,
+     .offset = FIELD(cookie_secure),
+     .fallback = "false",
+     .help = "add Secure to cookies over HTTPS"},
     {.name = "zone",
      .type = OPT_STRING,
      .offset = FIELD(zone),
@@ -145,6 +208,93 @@ static bool is_host_pattern(const char *text)
            span_equal(web_host_name(&host), s);
 }
 
+int web_config_methods(const struct string_list *names, uint32_t *ret_set,
+                       const char **ret_bad)
+{
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } known[] = {
+        {"GET", HTTP_METHOD_GET},         {"HEAD", HTTP_METHOD_HEAD},
+        {"POST", HTTP_METHOD_POST},       {"PUT", HTTP_METHOD_PUT},
+        {"DELETE", HTTP_METHOD_DELETE},   {"PATCH", HTTP_METHOD_PATCH},
+        {"OPTIONS", HTTP_METHOD_OPTIONS},
+    };
+    uint32_t set = 0;
+
+    for (size_t i = 0; i < names->n; i++) {
+        size_t k = 0;
+
+        while (k < ARRAY_SIZE(known) &&
+               strcmp(known[k].name, names->items[i]) != 0)
+            k++;
+        if (k == ARRAY_SIZE(known)) {
+            *ret_bad = names->items[i];
+            return ERR_PARSE;
+        }
+        set |= UINT32_C(1) << known[k].method;
+    }
+    if (set >> HTTP_METHOD_GET & 1)
+        set |= UINT32_C(1) << HTTP_METHOD_HEAD;
+    *ret_set = set;
+    return 0;
+}
+
+void web_config_check_fields(struct config_build *build, const char *key,
+                             const struct string_list *fields)
+{
+    struct web_edit edit;
+
+    if (fields->n > WEB_EDITS_MAX / 2)
+        config_error(build, key, "%zu given; at most %d are allowed", fields->n,
+                     WEB_EDITS_MAX / 2);
+    for (size_t i = 0; i < fields->n; i++) {
+        int err = web_edit_parse(span_str(fields->items[i]), &edit);
+
+        if (err == ERR_DENIED)
+            config_error(build, key, "\"%s\": that field is the proxy's own",
+                         fields->items[i]);
+        else if (err < 0)
+            config_error(build, key,
+                         "\"%s\" is not \"Name: value\", \"+Name: value\" or "
+                         "\"-Name\"",
+                         fields->items[i]);
+    }
+}
+
+/* What is answered, and by whom. */
+static void check_answers(struct config_build *build,
+                          const struct web_config_route *r, size_t i)
+{
+    struct web_route scratch;
+    char key[WEB_CONFIG_KEY_SIZE];
+    const char *bad = NULL;
+    uint32_t set;
+
+    if (r->redirect && web_url_check_template(span_str(r->redirect)) < 0)
+        config_error(build, web_config_key(key, "route", i, "redirect"),
+                     "\"%s\" has blanks, or braces around something else than "
+                     "host, port, origin, path, rest, query",
+                     r->redirect);
+    if (r->redirect_status > 303 && r->redirect_status < 307)
+        config_error(build, web_config_key(key, "route", i, "redirect-status"),
+                     "%u is not 301, 302, 303, 307 or 308", r->redirect_status);
+    if (r->rewrite && (web_route_set_path(&scratch, r->rewrite) < 0 ||
+                       scratch.wildcard || strchr(r->path, '*')))
+        config_error(build, web_config_key(key, "route", i, "rewrite"),
+                     "\"%s\" is not a path in normal form, or stands for one "
+                     "with *",
+                     r->rewrite);
+    if (web_config_methods(&r->methods, &set, &bad) < 0)
+        config_error(build, web_config_key(key, "route", i, "methods"),
+                     "\"%s\" is not GET, HEAD, POST, PUT, DELETE, PATCH or "
+                     "OPTIONS",
+                     bad);
+    web_config_check_fields(build,
+                            web_config_key(key, "route", i, "answer-fields"),
+                            &r->answer_fields);
+}
+
 static void check_route(struct config_build *build, const struct web_config *c,
                         size_t i)
 {
@@ -172,6 +322,7 @@ static void check_route(struct config_build *build, const struct web_config *c,
     if (r->host && !is_host_pattern(r->host))
         config_error(build, web_config_key(key, "route", i, "host"),
                      "\"%s\" is not a host name in lower case", r->host);
+    check_answers(build, r, i);
     for (size_t k = 0; k < i; k++) {
         const struct web_config_route *o = &c->routes.items[k];
 

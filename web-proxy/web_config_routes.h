@@ -10,6 +10,16 @@ struct web_config_route {
     const char *upstream;
     const char *host;
     const char *redirect;
+    uint16_t redirect_status;
+    const char *rewrite;
+    bool ignore_case;
+    struct string_list methods;
+    struct cidr_list allow;
+    struct cidr_list deny;
+    bool maintenance;
+    struct string_list answer_fields;
+    bool answer_urls;
+    bool cookie_secure;
     const char *zone;
     uint32_t burst;
     bool nodelay;
@@ -27,6 +37,14 @@ struct web_config_route {
 struct web_config;
 
 extern const struct option_table web_config_routes_table;
+
+/* Methods by name to a set of bits, 0 for none given. Returns 0, or ERR_PARSE
+ * and which name was not known. */
+int web_config_methods(const struct string_list *names, uint32_t *ret_set,
+                       const char **ret_bad);
+
+void web_config_check_fields(struct config_build *build, const char *key,
+                             const struct string_list *fields);
 
 /* What the rows of the settings cannot say. */
 void web_config_routes_check(struct config_build *build,

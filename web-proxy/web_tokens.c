@@ -4,11 +4,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "proxy/web_forward.h"
+#include "web_config_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum {
     FILE_MAX = 64 * 1024,
@@ -174,28 +173,6 @@ void web_tokens_free(struct web_tokens *tokens)
 }
 
 /* The whole file at the end of `out`. */
-static int read_file(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
-    uint8_t *room;
-    ssize_t n = 1;
-
-    if (fd < 0)
-        return -errno;
-    while (err == 0 && n > 0) {
-        room = buf_reserve(out, 4096);
-        n = room ? read(fd, room, 4096) : 0;
-        if (n < 0)
-            err = -errno;
-        else if (room)
-            buf_commit(out, (size_t)n);
-        else
-            err = buf_err(out);
-    }
-    close(fd);
-    return err;
-}
-
 static int add_file(struct jwt_keys *keys, const char *path,
                     int (*add)(struct jwt_keys *keys, struct span text,
                                struct buf *why),
@@ -207,7 +184,7 @@ static int add_file(struct jwt_keys *keys, const char *path,
     if (!path)
         return 0;
     buf_init(&text, FILE_MAX);
-    err = read_file(path, &text);
+    err = web_config_read_file(path, &text);
     if (err < 0)
         buf_put_str(why, err_str(err));
     else

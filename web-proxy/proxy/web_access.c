@@ -43,7 +43,8 @@ void access_log(const struct web_session *s, const struct web_exchange *x)
 {
     struct span head = buf_span(&x->head);
     struct span method = span_head(head, x->head_method);
-    struct span path = span_head(span_from(head, x->path_at), x->path_len);
+    struct span path =
+        span_head(span_from(head, x->head_len + x->host_len), x->path_len);
     struct span query = {0};
     char target[PATH_TEXT + QUERY_TEXT], method_text[METHOD_TEXT];
     uint64_t now = s->core->now;

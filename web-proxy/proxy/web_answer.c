@@ -13,8 +13,12 @@ static void complete(struct web_exchange *x, bool reusable)
     struct web_session *s = x->session;
     struct web_link *link = x->link;
 
-    if (x->answer_body == WEB_BODY_CHUNKED &&
-        core_write(s->core, s->io, span_str("0\r\n\r\n")) < 0) {
+    const struct http_header *trailers;
+    size_t n;
+
+    trailers = http_parser_trailers(link->parser, &n);
+    if (s->ops->finish(s, x->answer_body == WEB_BODY_CHUNKED, trailers, n) <
+        0) {
         session_abort(s);
         return;
     }
@@ -74,7 +78,7 @@ static bool send_head(struct web_exchange *x, const struct http_msg *msg,
         fail(x);
         return false;
     }
-    if (core_write(s->core, s->io, buf_span(out)) < 0) {
+    if (s->ops->head(s, buf_span(out)) < 0) {
         session_abort(s);
         return false;
     }
@@ -123,22 +127,50 @@ static void on_switching(struct web_exchange *x, const struct http_msg *msg)
     core_count_answer(x->session->core, 101);
 }
 
+/* The head as the client has to read it. */
+static const struct http_msg *show(struct web_exchange *x,
+                                   const struct http_msg *msg)
+{
+    struct web_session *s = x->session;
+    struct span host = span_from(buf_span(&x->head), x->head_len);
+    struct web_url_view view = {
+        .secure = s->entry->secure,
+        .host = span_head(host, x->host_len),
+        .port = x->view->site->https_port,
+        .route = x->route,
+        .backend = x->backend,
+        .cookie_secure = x->route->cookie_secure,
+    };
+
+    return web_shown_make(&s->core->shown, msg, &view);
+}
+
 static void on_final(struct web_exchange *x, const struct http_msg *msg)
 {
     struct web_session *s = x->session;
     struct web_core *core = s->core;
     struct web_forward_answer how = {
         .body = web_forward_body(msg, x->method, s->minor),
-        .hsts_s = s->entry->secure ? x->view->site->hsts_s : 0,
         .date = core->env.date(core->env.arg),
     };
+
+    const struct http_msg *shown = show(x, msg);
+
+    if (!shown) {
+        fail(x);
+        return;
+    }
+    how.extra = core->shown.extra;
+    if (s->entry->secure &&
+        !web_edits_say(&x->route->edits, HTTP_FIELD_STRICT_TRANSPORT_SECURITY))
+        how.hsts = x->view->site->hsts;
 
     /* A handshake that failed leaves the parser where it may not go on. */
     if (!x->request_done || how.body == WEB_BODY_CLOSE || x->upgrade)
         s->persists = false;
     how.close = !session_persists(s);
     how.keep_alive = s->minor == 0;
-    if (!send_head(x, msg, &how))
+    if (!send_head(x, shown, &how))
         return;
     x->answer_begun = true;
     x->answer_body = how.body;
@@ -170,20 +202,12 @@ static void on_body(struct web_exchange *x, struct span body)
 {
     struct web_session *s = x->session;
     struct web_core *core = s->core;
-    char line[WEB_CHUNK_LINE_SIZE];
-    struct span parts[3];
-    size_t n = 0;
 
     if (x->answer_body == WEB_BODY_NONE)
         return;
     x->body_out += body.len;
     stats_add(&core->stats->body_out, body.len);
-    if (x->answer_body == WEB_BODY_CHUNKED)
-        parts[n++] = web_chunk_line(body.len, line);
-    parts[n++] = body;
-    if (x->answer_body == WEB_BODY_CHUNKED)
-        parts[n++] = span_str("\r\n");
-    if (core->env.write(core->env.arg, s->io, parts, n) < 0) {
+    if (s->ops->body(s, body, x->answer_body == WEB_BODY_CHUNKED) < 0) {
         session_abort(s);
         return;
     }

@@ -94,7 +94,9 @@ int web_core_new(struct web_core **ret_core,
     core->stats = options->stats;
     timers_init(&core->timers);
     buf_init(&core->out, WEB_HEAD_BUFFER_MAX);
+    web_shown_init(&core->shown);
     list_init(&core->views);
+    list_init(&core->flush);
     list_init(&core->sessions);
     list_init(&core->links);
     list_init(&core->dead_sessions);
@@ -141,6 +143,8 @@ void web_core_free(struct web_core *core)
     core_leave(core);
     free_spares(core);
     view_unref(core, core->view);
+    web_shown_deinit(&core->shown);
+    http_parser_free(core->h2_heads);
     buf_deinit(&core->out);
     mem_free(core);
 }
@@ -152,8 +156,7 @@ void web_core_drain(struct web_core *core)
     LIST_FOREACH (node, &core->sessions) {
         struct web_session *s = CONTAINER_OF(node, struct web_session, node);
 
-        if (s->state == WEB_SESSION_HEAD && !s->began)
-            session_shutdown(s);
+        s->ops->drain(s);
     }
     view_close_idle(core->view);
     core_leave(core);
@@ -171,8 +174,12 @@ void core_leave(struct web_core *core)
 {
     struct list *node;
 
-    if (--core->depth > 0)
+    if (core->depth > 1) {
+        core->depth--;
         return;
+    }
+    h2_flush_all(core);
+    core->depth = 0;
     while ((node = list_first(&core->dead_exchanges)))
         exchange_recycle(core, CONTAINER_OF(node, struct web_exchange, node));
     while ((node = list_first(&core->dead_sessions)))

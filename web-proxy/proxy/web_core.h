@@ -93,6 +93,11 @@ struct web_session *web_core_on_accept(struct web_core *core, void *io,
                                        const struct addr *client,
                                        const struct web_entry *entry,
                                        uint64_t now);
+/* The same for a client that speaks HTTP/2 (ALPN "h2"). */
+struct web_session *web_core_on_accept_h2(struct web_core *core, void *io,
+                                          const struct addr *client,
+                                          const struct web_entry *entry,
+                                          uint64_t now);
 void web_session_on_data(struct web_session *session, struct span data,
                          uint64_t now);
 void web_session_on_writable(struct web_session *session, uint64_t now);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/web_internal.h"
+#include "proxy/web_url.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -151,10 +152,8 @@ void exchange_update_due(struct web_exchange *x)
  * last: the peer is slow, but moves. */
 enum progress { NOTHING_WAITS, MOVES, STUCK };
 
-static enum progress progress_of(const struct web_core *core, void *io,
-                                 size_t *last)
+static enum progress progress_of(size_t queued, size_t *last)
 {
-    size_t queued = core->env.queued(core->env.arg, io);
     bool moves = *last == 0 || queued < *last;
 
     *last = queued;
@@ -174,9 +173,11 @@ void exchange_on_timeout(struct web_exchange *x)
         exchange_on_delay_over(x);
         return;
     }
-    client = progress_of(core, s->io, &x->client_queued);
+    client = progress_of(session_queued(s), &x->client_queued);
     if (x->link && x->link->io)
-        upstream = progress_of(core, x->link->io, &x->upstream_queued);
+        upstream =
+            progress_of(core->env.queued(core->env.arg, x->link->io),
+                        &x->upstream_queued);
     if (client == MOVES || upstream == MOVES) {
         session_set_due(s, core->now + x->view->site->limits.write_ms);
     } else if (client == STUCK) {
@@ -206,7 +207,8 @@ static void send_head(struct web_exchange *x)
         x->sent = core->now;
     exchange_update_due(x);
     /* An error is reported by the shell as a closed link: one way only. */
-    if (core_write(core, link->io, buf_span(&x->head)) < 0)
+    if (core_write(core, link->io, span_head(buf_span(&x->head), x->head_len)) <
+        0)
         x->request_lost = true;
 }
 
@@ -269,25 +271,48 @@ void exchange_on_dial_failed(struct web_exchange *x, int err)
     exchange_fail(x, err == -ETIMEDOUT ? 504 : 502);
 }
 
+/* What the log and the answer need of the request. */
+static void note_target(struct web_exchange *x, const struct web_request *rq)
+{
+    x->host_len = rq->msg->host.len;
+    x->path_len = rq->path.len + (rq->has_query ? 1 + rq->query.len : 0);
+    buf_put_span(&x->head, rq->msg->host);
+    buf_put_span(&x->head, rq->path);
+    if (rq->has_query) {
+        buf_put_str(&x->head, "?");
+        buf_put_span(&x->head, rq->query);
+    }
+}
+
 /* Write the head once, for this try and for a second one. */
 static int write_head(struct web_exchange *x, const struct web_request *rq)
 {
     struct web_session *s = x->session;
+    char path[WEB_REQUEST_PATH_SIZE];
     struct web_forward_request how = {
         .client = &s->client_name,
         .secure = s->entry->secure,
         .upgrade = x->upgrade,
         .via = x->view->site->via,
+        .port = x->view->site->https_port,
         .host_field = x->upstream->host_field,
     };
 
     /* HTTP/1.0 knows requests without Host; HTTP/1.1 does not. */
     if (rq->host.len == 0 && !how.host_field)
         how.host_field = x->upstream->backends[0].host;
+    how.path = rq->path;
+    if (x->route->rewrite.len > 0) {
+        int len = web_url_rewrite(x->route, rq->path, path, sizeof(path));
+
+        if (len < 0)
+            return len;
+        how.path = span_of(path, (size_t)len);
+    }
     web_forward_request(&x->head, rq, &how);
     x->head_method = rq->msg->method.len;
-    x->path_at = x->head_method + 1;
-    x->path_len = rq->path.len + (rq->has_query ? 1 + rq->query.len : 0);
+    x->head_len = buf_len(&x->head);
+    note_target(x, rq);
     return buf_err(&x->head);
 }
 

@@ -245,11 +245,12 @@ static bool names_fields(const struct http_msg *msg)
 }
 
 /* The request line; the target is the normal path and the query. */
-static void put_request_line(struct writer *w, const struct web_request *rq)
+static void put_request_line(struct writer *w, const struct web_request *rq,
+                             struct span path)
 {
     put_span(w, rq->msg->method);
     PUT(w, " ");
-    put_span(w, rq->path);
+    put_span(w, path);
     if (rq->has_query) {
         PUT(w, "?");
         put_span(w, rq->query);
@@ -268,6 +269,15 @@ void web_forward_name(const struct addr *client, struct web_client_name *name)
         addr_ip_str(&inner, name->text);
         name->is_v6 = false;
     }
+}
+
+/* Where the client thinks it is. */
+static uint16_t port_of(const struct web_request *rq,
+                        const struct web_forward_request *how)
+{
+    if (rq->host.port)
+        return rq->host.port;
+    return how->secure ? how->port : 80;
 }
 
 /* Who the client is. */
@@ -289,6 +299,8 @@ static void put_client(struct writer *w, const struct web_request *rq,
         PUT(w, "\r\nX-Forwarded-Host: ");
         put_span(w, host);
     }
+    PUT(w, "\r\nX-Forwarded-Port: ");
+    put_u64(w, port_of(rq, how));
     PUT(w, "\r\nForwarded: for=");
     if (v6)
         PUT(w, "\"[");
@@ -371,12 +383,13 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     struct run run = {0};
     struct writer w;
     /* A field without white space behind its colon grows by one byte. */
-    size_t most = msg->head.len + msg->headers_n + rq->path.len +
+    struct span path = how->path.ptr ? how->path : rq->path;
+    size_t most = msg->head.len + msg->headers_n + path.len +
                   rq->query.len + host.len + 2 * msg->host.len + OWN_LINES +
                   (rq->identity_field ? IDENTITY_LINE : 0);
 
     begin(&w, out, most);
-    put_request_line(&w, rq);
+    put_request_line(&w, rq, path);
     PUT(&w, "Host: ");
     put_span(&w, host);
     PUT(&w, "\r\n");
@@ -448,9 +461,9 @@ static void put_answer_lines(struct writer *w, const struct http_msg *msg,
         put_span(w, span_str(how->date));
         PUT(w, "\r\n");
     }
-    if (final && how->hsts_s) {
-        PUT(w, "Strict-Transport-Security: max-age=");
-        put_u64(w, how->hsts_s);
+    if (final && how->hsts.len > 0) {
+        PUT(w, "Strict-Transport-Security: ");
+        put_span(w, how->hsts);
         PUT(w, "\r\n");
     }
     if (how->upgrade)
@@ -474,7 +487,8 @@ static void put_status_line(struct writer *w, int status)
 void web_forward_answer(struct buf *out, const struct http_msg *msg,
                         const struct web_forward_answer *how)
 {
-    size_t most = msg->head.len + msg->headers_n + OWN_LINES;
+    size_t most =
+        msg->head.len + msg->headers_n + how->hsts.len + how->extra + OWN_LINES;
     bool connection = names_fields(msg);
     bool dated = false;
     struct run run = {0};
@@ -485,7 +499,8 @@ void web_forward_answer(struct buf *out, const struct http_msg *msg,
     for (size_t i = 0; i < msg->headers_n; i++) {
         const struct http_header *h = &msg->headers[i];
 
-        if (how->hsts_s && h->field == HTTP_FIELD_STRICT_TRANSPORT_SECURITY)
+        if (how->hsts.len > 0 &&
+            h->field == HTTP_FIELD_STRICT_TRANSPORT_SECURITY)
             continue;
         dated = dated || h->field == HTTP_FIELD_DATE;
         if (is_returned(msg, h, connection))

@@ -29,7 +29,9 @@ struct web_forward_request {
     bool secure;            /* the client came by HTTPS */
     bool upgrade;           /* pass the WebSocket handshake on */
     bool via;               /* add a Via field */
+    uint16_t port;          /* of HTTPS outside, when Host says none */
     const char *host_field; /* NULL: the client's Host */
+    struct span path;       /* ptr NULL: the request's */
 };
 
 /* Write the head. The framing is the message's own: the same length, or
@@ -49,7 +51,8 @@ struct web_forward_answer {
     bool upgrade;     /* 101: the rest is a tunnel */
     bool close;       /* say that we close afterwards */
     bool keep_alive;  /* HTTP/1.0 client: say that we do not */
-    uint64_t hsts_s;  /* 0: none */
+    struct span hsts; /* empty: none */
+    size_t extra;     /* bytes of fields that are not in the message's head */
     const char *date; /* written when the answer has none */
 };
 

@@ -15,19 +15,46 @@ static int judge_websocket(const struct web_route *route,
                                        route->origins.n);
 }
 
+/* An IPv4 client on an IPv6 socket is in a list as the IPv4 client. */
+static bool is_in(const struct cidr *nets, size_t n, const struct addr *client)
+{
+    struct addr inner;
+
+    return n > 0 && (cidr_list_has_ip(nets, n, client) ||
+                     (client->family == ADDR_V6 && client->ip[0] == 0 &&
+                      addr_inner_v4(client, &inner) &&
+                      cidr_list_has_ip(nets, n, &inner)));
+}
+
+static bool may_come(const struct web_route *route, const struct addr *client)
+{
+    if (is_in(route->denied.items, route->denied.n, client))
+        return false;
+    return route->allowed.n == 0 ||
+           is_in(route->allowed.items, route->allowed.n, client);
+}
+
+static bool in_maintenance(const struct web_site *site,
+                           const struct web_route *route,
+                           const struct addr *client)
+{
+    return (site->maintenance || route->maintenance) &&
+           !is_in(site->testers, site->n_testers, client);
+}
+
+static bool has_method(const struct web_route *route,
+                       const struct web_request *rq)
+{
+    return route->methods == 0 ||
+           (route->methods >> rq->msg->method_id & 1) != 0;
+}
+
 static struct web_zone_verdict judge_rate(const struct web_site *site,
                                           const struct web_route *route,
                                           const struct addr *client,
                                           uint64_t now)
 {
-    struct addr inner;
-
-    if (!route->zone || cidr_list_has_ip(site->exempt, site->n_exempt, client))
-        return (struct web_zone_verdict){.pass = true};
-    /* An IPv4 client on an IPv6 socket is exempt as the IPv4 client. */
-    if (client->family == ADDR_V6 && client->ip[0] == 0 &&
-        addr_inner_v4(client, &inner) &&
-        cidr_list_has_ip(site->exempt, site->n_exempt, &inner))
+    if (!route->zone || is_in(site->exempt, site->n_exempt, client))
         return (struct web_zone_verdict){.pass = true};
     return web_zone_take(route->zone, client, &route->rule, now);
 }
@@ -79,6 +106,12 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     rq->n_own_fields = site->n_own_fields;
     if (!route)
         return refuse(WEB_GATE_NO_ROUTE, 404, NULL);
+    if (!may_come(route, client))
+        return refuse(WEB_GATE_CLIENT, 403, route);
+    if (in_maintenance(site, route, client))
+        return refuse(WEB_GATE_MAINTENANCE, 503, route);
+    if (!has_method(route, rq))
+        return refuse(WEB_GATE_METHOD, 405, route);
     rate = judge_rate(site, route, client, now);
     verdict.wait_ms = rate.wait_ms;
     if (!rate.pass) {
@@ -87,7 +120,7 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
         return verdict;
     }
     if (route->kind == WEB_ROUTE_REDIRECT)
-        return refuse(WEB_GATE_REDIRECT, 308, route);
+        return refuse(WEB_GATE_REDIRECT, route->status, route);
     status = judge_websocket(route, rq);
     if (status != 0)
         return refuse(WEB_GATE_WEBSOCKET, status, route);

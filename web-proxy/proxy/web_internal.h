@@ -21,6 +21,7 @@
 #include "proxy/web_forward.h"
 #include "proxy/web_page.h"
 #include "proxy/web_request.h"
+#include "proxy/web_shown.h"
 
 enum {
     WEB_HEAD_BUFFER_MAX = 96 * 1024, /* a head we write */
@@ -77,9 +78,47 @@ struct web_core {
     struct list spare_sessions, spare_links, spare_exchanges;
     uint32_t n_spare_sessions, n_spare_links, n_spare_exchanges;
 
+    struct list flush; /* connections of HTTP/2 that may have to send */
+
     /* Scratch of one event. */
     struct buf out;
     struct web_request request;
+    struct http_parser *h2_heads; /* reads those of HTTP/2; NULL: none yet */
+    struct web_shown shown;
+};
+
+/* How a session speaks: HTTP/1 (web_h1.c), one stream of HTTP/2
+ * (web_h2_stream.c), or the connection that carries those (web_h2.c), which
+ * itself asks for nothing. */
+struct session_ops {
+    /* To the client: a head, interim or final, as HTTP/1 writes it; content;
+     * its end. 0, or an error: abort the session then. */
+    int (*head)(struct web_session *s, struct span head);
+    int (*body)(struct web_session *s, struct span body, bool chunked);
+    int (*finish)(struct web_session *s, bool chunked,
+                  const struct http_header *trailers, size_t n);
+    size_t (*queued)(const struct web_session *s);
+    /* The answer is complete: the next one, or the end. */
+    void (*next)(struct web_session *s);
+    /* Nothing more of ours in a tunnel. */
+    void (*half_end)(struct web_session *s);
+    /* Everything is said; the state has changed already. */
+    void (*shutdown)(struct web_session *s);
+    /* The session has ended, with what was its io. */
+    void (*gone)(struct web_session *s, void *io, bool abort);
+    /* When nobody looks at it any more; NULL: it is kept for another. */
+    void (*recycle)(struct web_session *s);
+
+    void (*resume)(struct web_session *s);
+    void (*update_reading)(struct web_session *s);
+    void (*on_timer)(struct web_session *s); /* outside of an exchange */
+    void (*drain)(struct web_session *s);
+
+    /* Of an io. */
+    void (*on_data)(struct web_session *s, struct span data);
+    void (*on_writable)(struct web_session *s);
+    void (*on_end)(struct web_session *s);
+    void (*on_closed)(struct web_session *s);
 };
 
 enum web_session_state {
@@ -93,7 +132,8 @@ enum web_session_state {
 struct web_session {
     struct list node;
     struct web_core *core;
-    void *io;
+    const struct session_ops *ops;
+    void *io; /* NULL for a stream */
     const struct web_entry *entry;
     struct addr client;
     struct web_client_name client_name;
@@ -109,6 +149,8 @@ struct web_session {
     bool persists;  /* the connection may carry another request */
     bool ended;     /* the client sends no more */
     bool head_only; /* the request is HEAD */
+    bool wants_json;                /* rather than a page */
+    const struct web_edits *edits;  /* of its route; NULL: the site's */
     uint8_t minor;  /* of the request: HTTP/1.0 or 1.1 */
     uint32_t requests;
 };
@@ -135,8 +177,9 @@ struct web_exchange {
     enum web_exchange_state state;
 
     struct buf head; /* as sent to the back end, for a second try */
-    size_t path_at;  /* where in it the path is, for the log */
-    size_t path_len;
+    size_t head_len; /* of the head; behind it, for us: */
+    size_t host_len; /* Host as it came, */
+    size_t path_len; /* path and query as they came */
     size_t head_method; /* length of the method at its front */
 
     enum http_method method;
@@ -207,9 +250,23 @@ int core_write(struct web_core *core, void *io, struct span bytes);
 /* An emptied scratch buffer. */
 struct buf *core_scratch(struct web_core *core);
 
+/* ---- web_h1.c, web_h2.c ---- */
+
+/* A session that is filled in becomes one of HTTP/1. 0 or -ENOMEM. */
+int h1_session_start(struct web_session *s);
+/* A connection of HTTP/2; begin it when it is filled in. */
+struct web_session *h2_session_new(struct web_core *core);
+int h2_session_start(struct web_session *s);
+/* Send what has come together for the clients in this event. */
+void h2_flush_all(struct web_core *core);
+
 /* ---- web_session.c ---- */
 
-struct web_session *session_new(struct web_core *core);
+/* What stays when it is used again, and what does not. */
+void session_init(struct web_core *core, struct web_session *s);
+void session_begin(struct web_session *s);
+/* The request that was is of no interest any more. */
+void session_forget_request(struct web_session *s);
 void session_recycle(struct web_core *core, struct web_session *s);
 void session_destroy(struct web_session *s);
 /* The io is gone or was given up: everything of the session ends. */
@@ -218,18 +275,37 @@ void session_end(struct web_session *s);
 void session_abort(struct web_session *s);
 /* Everything is said: let the client read it, then close. */
 void session_shutdown(struct web_session *s);
+/* The client does not want the answer any more. */
+void session_give_up(struct web_session *s);
+/* A request head was received, or what is none. */
+void session_on_request(struct web_session *s, const struct http_msg *msg);
+void session_on_malformed(struct web_session *s, int status);
 void session_on_timer(struct web_session *s);
 /* Move the moment at which on_timer() is wanted. */
 void session_set_due(struct web_session *s, uint64_t due);
 /* Go on with what was received and could not be used then. */
-void session_continue(struct web_session *s);
+static inline void session_continue(struct web_session *s)
+{
+    s->ops->resume(s);
+}
 /* Answer by ourselves. `retry_s` and `location` are for 429 and 308. */
 void session_answer(struct web_session *s, int status, uint64_t retry_s,
                     struct span location);
 /* The answer is complete; begin to wait for the next request, or close. */
-void session_next(struct web_session *s);
+static inline void session_next(struct web_session *s)
+{
+    s->ops->next(s);
+}
 /* Read on, or let the client wait, as the state of things is. */
-void session_update_reading(struct web_session *s);
+static inline void session_update_reading(struct web_session *s)
+{
+    s->ops->update_reading(s);
+}
+/* Bytes that wait for the client to take them. */
+static inline size_t session_queued(const struct web_session *s)
+{
+    return s->ops->queued(s);
+}
 /* Will another request be taken after this one? */
 bool session_persists(const struct web_session *s);
 

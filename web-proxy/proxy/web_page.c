@@ -3,16 +3,13 @@
 
 #include "http/http_head.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-enum { BODY_SIZE = 512 };
-
 static void put_extra(struct buf *out, const struct web_page *page)
 {
     if (page->status == 405)
-        buf_put_str(out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, "
-                         "OPTIONS\r\n");
+        http_head_field_str(out, "Allow",
+                            page->allow ? page->allow
+                                        : "GET, HEAD, POST, PUT, PATCH, "
+                                          "DELETE, OPTIONS");
     if (page->status == 426)
         buf_put_str(out, "Sec-WebSocket-Version: 13\r\n");
     if (page->retry_s)
@@ -21,9 +18,12 @@ static void put_extra(struct buf *out, const struct web_page *page)
         http_head_field_str(out, "WWW-Authenticate", page->challenge);
     if (page->location.len)
         http_head_field(out, "Location", page->location);
-    if (page->hsts_s)
-        buf_printf(out, "Strict-Transport-Security: max-age=%" PRIu64 "\r\n",
-                   page->hsts_s);
+    if (page->hsts.len > 0 &&
+        !(page->edits &&
+          web_edits_say(page->edits, HTTP_FIELD_STRICT_TRANSPORT_SECURITY)))
+        http_head_field(out, "Strict-Transport-Security", page->hsts);
+    if (page->edits)
+        web_edits_put(out, page->edits, page->secure);
 }
 
 /* RFC 9110 15.5.22: a 426 names the protocol in Upgrade, and Connection goes
@@ -43,23 +43,23 @@ static void put_connection(struct buf *out, const struct web_page *page)
 
 void web_page_write(struct buf *out, const struct web_page *page)
 {
-    const char *text = http_status_text(page->status);
-    char body[BODY_SIZE];
-    int len = snprintf(body, sizeof(body),
-                       "<!DOCTYPE html><html lang=\"en\"><title>%d %s</title>"
-                       "<h1>%d %s</h1></html>\n",
-                       page->status, text, page->status, text);
+    char text[WEB_ERROR_TEXT_SIZE];
+    struct span content =
+        web_errors_content(page->errors, page->status, page->json, text);
 
     http_head_status(out, page->status);
     http_head_field_str(out, "Date", page->date);
-    http_head_field_str(out, "Content-Type", "text/html; charset=utf-8");
-    http_head_field_u64(out, "Content-Length", (uint64_t)len);
-    http_head_field_str(out, "Cache-Control", "no-store");
+    http_head_field_str(out, "Content-Type",
+                        page->json ? "application/json"
+                                   : "text/html; charset=utf-8");
+    http_head_field_u64(out, "Content-Length", content.len);
+    if (!page->edits || !web_edits_say(page->edits, HTTP_FIELD_CACHE_CONTROL))
+        http_head_field_str(out, "Cache-Control", "no-store");
     put_extra(out, page);
     put_connection(out, page);
     http_head_end(out);
     if (!page->head_only)
-        buf_put(out, body, (size_t)len);
+        buf_put_span(out, content);
 }
 
 void web_page_https_location(struct buf *out, struct span host, uint16_t port,

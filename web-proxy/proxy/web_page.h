@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "http/http_msg.h"
+#include "proxy/web_edit.h"
+#include "proxy/web_errors.h"
 
 struct web_page {
     int status;
@@ -14,8 +16,13 @@ struct web_page {
     bool close;            /* say that we close afterwards */
     bool keep_alive;       /* HTTP/1.0 client: say that we do not */
     uint64_t retry_s;      /* Retry-After; 0: none */
-    uint64_t hsts_s;       /* Strict-Transport-Security; 0: none */
+    struct span hsts;      /* Strict-Transport-Security; empty: none */
     struct span location;  /* redirects */
+    const char *allow;     /* 405: the methods; NULL: those we forward */
+    bool secure;           /* over TLS */
+    bool json;             /* the client would rather have JSON */
+    const struct web_errors *errors; /* NULL: our own pages */
+    const struct web_edits *edits;   /* NULL: none */
     const char *challenge; /* 401: WWW-Authenticate */
     const char *date;
 };

@@ -53,6 +53,13 @@ static int compare(const void *pa, const void *pb)
     return a->id < b->id ? -1 : 1;
 }
 
+static bool same_prefix(const struct web_route *a, const struct web_route *b)
+{
+    return span_equal(a->prefix, b->prefix) ||
+           (a->ignore_case && b->ignore_case &&
+            span_equal_nocase(a->prefix, b->prefix));
+}
+
 bool web_route_sort(struct web_route *routes, size_t n, uint32_t *ret_a,
                     uint32_t *ret_b)
 {
@@ -63,7 +70,7 @@ bool web_route_sort(struct web_route *routes, size_t n, uint32_t *ret_a,
             const struct web_route *b = &routes[k];
 
             if (a->wildcard == b->wildcard && span_equal(a->host, b->host) &&
-                span_equal(a->prefix, b->prefix)) {
+                same_prefix(a, b)) {
                 *ret_a = a->id;
                 *ret_b = b->id;
                 return false;
@@ -73,11 +80,19 @@ bool web_route_sort(struct web_route *routes, size_t n, uint32_t *ret_a,
     return true;
 }
 
+static bool same_text(const struct web_route *r, struct span path)
+{
+    size_t n = r->prefix.len;
+
+    return memcmp(path.ptr, r->prefix.ptr, n) == 0 ||
+           (r->ignore_case && span_equal_nocase(span_head(path, n), r->prefix));
+}
+
 static bool path_matches(const struct web_route *r, struct span path)
 {
     size_t n = r->prefix.len;
 
-    if (path.len < n || memcmp(path.ptr, r->prefix.ptr, n) != 0)
+    if (path.len < n || !same_text(r, path))
         return false;
     if (r->wildcard)
         return path.len > n && path.ptr[n] != '/';

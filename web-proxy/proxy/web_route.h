@@ -17,6 +17,8 @@
 #ifndef WEB_ROUTE_H
 #define WEB_ROUTE_H
 
+#include "base/cidr.h"
+#include "proxy/web_edit.h"
 #include "proxy/web_host.h"
 #include "proxy/web_jwt.h"
 #include "proxy/web_token.h"
@@ -24,7 +26,7 @@
 
 enum web_route_kind {
     WEB_ROUTE_PROXY,
-    WEB_ROUTE_REDIRECT, /* 308 to `location` */
+    WEB_ROUTE_REDIRECT, /* `status` to `location` */
 };
 
 /* Who may open a WebSocket here. */
@@ -32,6 +34,11 @@ enum web_route_websocket {
     WEB_ROUTE_WEBSOCKET_NO,
     WEB_ROUTE_WEBSOCKET_YES,  /* besides ordinary requests */
     WEB_ROUTE_WEBSOCKET_ONLY, /* nothing else is answered (426) */
+};
+
+struct web_nets {
+    const struct cidr *items;
+    size_t n;
 };
 
 struct web_route_list {
@@ -43,9 +50,19 @@ struct web_route {
     struct span host;   /* normal form; empty: any */
     struct span prefix; /* normal form of the path, without '*' */
     bool wildcard;      /* written with '*' */
+    bool ignore_case;   /* of ASCII letters in the path */
     enum web_route_kind kind;
     uint32_t upstream;    /* PROXY: index in the site */
-    struct span location; /* REDIRECT */
+    struct span location; /* REDIRECT: see proxy/web_url.h */
+    int status;           /* REDIRECT: 301, 302, 303, 307, 308 */
+    struct span rewrite;  /* PROXY: in place of the prefix; empty: none */
+    uint32_t methods;     /* one bit for each enum http_method; 0: all */
+    const char *allow;    /* `methods` as text */
+    struct web_nets allowed, denied; /* clients; none allowed: all are */
+    bool maintenance;                /* 503, but for testers */
+    bool put_right;                  /* Location and Set-Cookie */
+    bool cookie_secure;              /* add Secure over HTTPS */
+    struct web_edits edits;          /* the site's and its own */
 
     struct web_zone *zone; /* NULL: not limited */
     struct web_zone_rule rule;

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/web_gate.h"
 #include "proxy/web_internal.h"
+#include "proxy/web_url.h"
 
 #include "base/err.h"
 #include "base/mem.h"
 
+enum { LOCATION_MAX = 2048 };
+
 /* ---- life ---- */
 
-struct web_session *session_new(struct web_core *core)
+void session_init(struct web_core *core, struct web_session *s)
+{
+    s->core = core;
+    buf_init(&s->in, WEB_INPUT_MAX);
+    list_init(&s->node);
+    timer_init(&s->timer, WEB_TIMER_SESSION);
+}
+
+static struct web_session *session_new(struct web_core *core)
 {
     struct list *node = list_first(&core->spare_sessions);
     struct web_session *s;
@@ -18,12 +29,8 @@ struct web_session *session_new(struct web_core *core)
         return CONTAINER_OF(node, struct web_session, node);
     }
     s = mem_zalloc(sizeof(*s));
-    if (!s)
-        return NULL;
-    s->core = core;
-    buf_init(&s->in, WEB_INPUT_MAX);
-    list_init(&s->node);
-    timer_init(&s->timer, WEB_TIMER_SESSION);
+    if (s)
+        session_init(core, s);
     return s;
 }
 
@@ -37,6 +44,10 @@ void session_destroy(struct web_session *s)
 void session_recycle(struct web_core *core, struct web_session *s)
 {
     list_remove(&s->node);
+    if (s->ops->recycle) {
+        s->ops->recycle(s);
+        return;
+    }
     /* The parser was made for the limits of its time: not worth keeping when
      * they have changed, and cheap to make. */
     http_parser_free(s->parser);
@@ -50,48 +61,90 @@ void session_recycle(struct web_core *core, struct web_session *s)
     list_push_front(&core->spare_sessions, &s->node);
 }
 
-struct web_session *web_core_on_accept(struct web_core *core, void *io,
-                                       const struct addr *client,
-                                       const struct web_entry *entry,
-                                       uint64_t now)
+/* An HTTP/1 session, or the connection of HTTP/2. */
+static struct web_session *session_open(struct web_core *core, void *io,
+                                        const struct addr *client,
+                                        const struct web_entry *entry,
+                                        bool h2)
+{
+    struct web_session *s = h2 ? h2_session_new(core) : session_new(core);
+
+    if (!s)
+        return NULL;
+    s->io = io;
+    s->entry = entry;
+    s->client = *client;
+    web_forward_name(client, &s->client_name);
+    session_begin(s);
+    if ((h2 ? h2_session_start(s) : h1_session_start(s)) == 0)
+        return s;
+    timers_cancel(&core->timers, &s->timer);
+    if (h2)
+        s->ops->recycle(s);
+    else
+        session_destroy(s);
+    return NULL;
+}
+
+static struct web_session *accept_session(struct web_core *core, void *io,
+                                          const struct addr *client,
+                                          const struct web_entry *entry,
+                                          bool h2, uint64_t now)
 {
     struct web_session *s = NULL;
 
     core->now = now;
     if (!core->draining &&
         core->n_sessions < core->view->site->limits.sessions_max)
-        s = session_new(core);
-    if (s && http_parser_new(&s->parser, HTTP_KIND_REQUEST,
-                             &core->request_limits) < 0) {
-        session_destroy(s);
-        s = NULL;
-    }
+        s = session_open(core, io, client, entry, h2);
     if (!s) {
         stats_inc(&core->stats->sessions_full);
         return NULL;
     }
-    s->io = io;
-    s->entry = entry;
-    s->client = *client;
-    web_forward_name(client, &s->client_name);
-    s->state = WEB_SESSION_HEAD;
-    s->exchange = NULL;
-    s->began = s->ended = s->head_only = false;
-    s->persists = true;
-    s->minor = 1;
-    s->requests = 0;
     list_push_back(&core->sessions, &s->node);
     core->n_sessions++;
     stats_inc(&core->stats->sessions_opened);
     stats_inc(&core->stats->sessions);
-    session_set_due(s, now + core->view->site->limits.head_ms);
     return s;
 }
 
-/* Without the io; it is the caller's to say how that ends. */
-static void bury(struct web_session *s)
+struct web_session *web_core_on_accept(struct web_core *core, void *io,
+                                       const struct addr *client,
+                                       const struct web_entry *entry,
+                                       uint64_t now)
+{
+    return accept_session(core, io, client, entry, false, now);
+}
+
+struct web_session *web_core_on_accept_h2(struct web_core *core, void *io,
+                                          const struct addr *client,
+                                          const struct web_entry *entry,
+                                          uint64_t now)
+{
+    return accept_session(core, io, client, entry, true, now);
+}
+
+void session_forget_request(struct web_session *s)
+{
+    s->head_only = s->wants_json = false;
+    s->edits = NULL;
+    s->minor = 1;
+}
+
+void session_begin(struct web_session *s)
+{
+    s->state = WEB_SESSION_HEAD;
+    s->exchange = NULL;
+    s->began = s->ended = false;
+    session_forget_request(s);
+    s->persists = true;
+    s->requests = 0;
+}
+
+static void bury(struct web_session *s, bool abort)
 {
     struct web_core *core = s->core;
+    void *io = s->io;
 
     if (s->state == WEB_SESSION_DEAD)
         return;
@@ -103,37 +156,34 @@ static void bury(struct web_session *s)
     timers_cancel(&core->timers, &s->timer);
     list_remove(&s->node);
     list_push_back(&core->dead_sessions, &s->node);
-    core->n_sessions--;
-    stats_dec(&core->stats->sessions);
+    s->ops->gone(s, io, abort);
 }
 
 void session_end(struct web_session *s)
 {
-    void *io = s->io;
-
-    bury(s);
-    if (io)
-        s->core->env.close(s->core->env.arg, io);
+    bury(s, false);
 }
 
 void session_abort(struct web_session *s)
 {
-    void *io = s->io;
-
-    bury(s);
-    if (io)
-        s->core->env.abort(s->core->env.arg, io);
+    bury(s, true);
 }
 
 void session_shutdown(struct web_session *s)
 {
-    struct web_core *core = s->core;
-
     if (s->state == WEB_SESSION_CLOSING || s->state == WEB_SESSION_DEAD)
         return;
     s->state = WEB_SESSION_CLOSING;
-    timers_cancel(&core->timers, &s->timer);
-    core->env.shutdown(core->env.arg, s->io);
+    timers_cancel(&s->core->timers, &s->timer);
+    s->ops->shutdown(s);
+}
+
+/* The client left a request unfinished, or does not want the answer. */
+void session_give_up(struct web_session *s)
+{
+    stats_inc(&s->core->stats->client_gone);
+    s->exchange->status = 499;
+    session_end(s);
 }
 
 /* ---- time ---- */
@@ -147,18 +197,6 @@ void session_set_due(struct web_session *s, uint64_t due)
         timers_set(&s->core->timers, &s->timer, due);
 }
 
-/* The client sent half a head, or nothing. */
-static void on_head_timeout(struct web_session *s)
-{
-    if (!s->began) {
-        session_shutdown(s);
-        return;
-    }
-    stats_inc(&s->core->stats->client_timeout);
-    s->persists = false;
-    session_answer(s, 408, 0, span_of(NULL, 0));
-}
-
 void session_on_timer(struct web_session *s)
 {
     if (s->due > s->core->now) {
@@ -166,9 +204,6 @@ void session_on_timer(struct web_session *s)
         return;
     }
     switch (s->state) {
-    case WEB_SESSION_HEAD:
-        on_head_timeout(s);
-        break;
     case WEB_SESSION_EXCHANGE:
         exchange_on_timeout(s->exchange);
         break;
@@ -176,6 +211,7 @@ void session_on_timer(struct web_session *s)
         tunnel_on_timer(s->exchange);
         break;
     default:
+        s->ops->on_timer(s);
         break;
     }
     session_continue(s);
@@ -191,6 +227,18 @@ bool session_persists(const struct web_session *s)
            s->requests < core->view->site->limits.requests_max;
 }
 
+/* A head and what stands behind it. */
+static int session_send(struct web_session *s, struct span text)
+{
+    ptrdiff_t end = span_search(text, span_str("\r\n\r\n"));
+    size_t head = end < 0 ? text.len : (size_t)end + 4;
+    int err = s->ops->head(s, span_head(text, head));
+
+    if (err == 0 && head < text.len)
+        err = s->ops->body(s, span_from(text, head), false);
+    return err;
+}
+
 /* Fill in what every answer says, and send it. */
 static void answer(struct web_session *s, struct web_page *page)
 {
@@ -200,11 +248,16 @@ static void answer(struct web_session *s, struct web_page *page)
     page->head_only = s->head_only;
     page->close = !session_persists(s);
     page->keep_alive = s->minor == 0;
-    page->hsts_s = s->entry->secure ? core->view->site->hsts_s : 0;
+    page->secure = s->entry->secure;
+    if (page->secure)
+        page->hsts = core->view->site->hsts;
+    page->json = s->wants_json;
+    page->errors = &core->view->site->errors;
+    page->edits = s->edits ? s->edits : &core->view->site->edits;
     page->date = core->env.date(core->env.arg);
     web_page_write(out, page);
     core_count_answer(core, page->status);
-    if (buf_err(out) < 0 || core_write(core, s->io, buf_span(out)) < 0)
+    if (buf_err(out) < 0 || session_send(s, buf_span(out)) < 0)
         session_abort(s);
     else if (page->close)
         session_shutdown(s);
@@ -221,32 +274,22 @@ void session_answer(struct web_session *s, int status, uint64_t retry_s,
     answer(s, &page);
 }
 
-void session_next(struct web_session *s)
-{
-    const struct web_limits *limits = &s->core->view->site->limits;
-
-    if (!session_persists(s)) {
-        session_shutdown(s);
-        return;
-    }
-    s->state = WEB_SESSION_HEAD;
-    s->head_only = false; /* that was the last request */
-    s->minor = 1;
-    s->began = buf_len(&s->in) > 0;
-    session_set_due(s, s->core->now +
-                           (s->began ? limits->head_ms : limits->keepalive_ms));
-}
-
 static void count_refusal(struct web_core *core, enum web_gate_reason reason)
 {
     struct web_stats *stats = core->stats;
 
     switch (reason) {
-    case WEB_GATE_REDIRECT:
-        stats_inc(&stats->redirected);
-        break;
     case WEB_GATE_NO_ROUTE:
         stats_inc(&stats->refused_route);
+        break;
+    case WEB_GATE_CLIENT:
+        stats_inc(&stats->refused_client);
+        break;
+    case WEB_GATE_MAINTENANCE:
+        stats_inc(&stats->refused_maintenance);
+        break;
+    case WEB_GATE_METHOD:
+        stats_inc(&stats->refused_method);
         break;
     case WEB_GATE_RATE:
         stats_inc(&stats->refused_zone);
@@ -274,13 +317,40 @@ static void refuse(struct web_session *s, const struct web_request *rq,
     session_answer(s, status, 0, span_of(NULL, 0));
 }
 
+/* `location` is in the core's scratch. */
+static void answer_moved(struct web_session *s, const struct web_request *rq,
+                         int status, const struct buf *location)
+{
+    char text[LOCATION_MAX];
+    size_t len = buf_len(location);
+
+    if (buf_err(location) < 0 || len > sizeof(text)) {
+        refuse(s, rq, 414);
+        return;
+    }
+    memcpy(text, buf_span(location).ptr, len);
+    stats_inc(&s->core->stats->redirected);
+    access_log_refused(s, rq, status);
+    session_answer(s, status, 0, span_of(text, len));
+}
+
+static void redirect(struct web_session *s, const struct web_request *rq,
+                     const struct web_route *route)
+{
+    struct buf *out = core_scratch(s->core);
+    uint16_t port = s->core->view->site->https_port;
+
+    if (rq->host.port && s->entry->secure)
+        port = rq->host.port;
+    web_url_expand(out, route, rq, port);
+    answer_moved(s, rq, route->status, out);
+}
+
 /* A listener without TLS that only says where the one with TLS is. */
 static void redirect_to_https(struct web_session *s,
                               const struct web_request *rq)
 {
     struct buf *out = core_scratch(s->core);
-    char location[2048];
-    size_t len;
 
     if (rq->host.len == 0) {
         stats_inc(&s->core->stats->bad_requests);
@@ -290,15 +360,7 @@ static void redirect_to_https(struct web_session *s,
     web_page_https_location(out, web_host_name(&rq->host),
                             s->core->view->site->https_port, rq->path,
                             rq->query, rq->has_query);
-    len = buf_len(out);
-    if (buf_err(out) < 0 || len > sizeof(location)) {
-        refuse(s, rq, 414);
-        return;
-    }
-    memcpy(location, buf_span(out).ptr, len);
-    stats_inc(&s->core->stats->redirected);
-    access_log_refused(s, rq, 308);
-    session_answer(s, 308, 0, span_of(location, len));
+    answer_moved(s, rq, 308, out);
 }
 
 static void count_jwt(struct web_stats *stats, enum web_jwt_verdict verdict)
@@ -339,8 +401,14 @@ static void judge(struct web_session *s, struct web_request *rq)
                        core->env.wall(core->env.arg));
     struct web_page page = {.status = verdict.status};
 
+    if (verdict.route)
+        s->edits = &verdict.route->edits;
     if (verdict.reason == WEB_GATE_PASS) {
         exchange_begin(s, rq, verdict.route, verdict.wait_ms);
+        return;
+    }
+    if (verdict.reason == WEB_GATE_REDIRECT) {
+        redirect(s, rq, verdict.route);
         return;
     }
     count_refusal(core, verdict.reason);
@@ -348,13 +416,15 @@ static void judge(struct web_session *s, struct web_request *rq)
     access_log_refused(s, rq, verdict.status);
     if (verdict.reason == WEB_GATE_RATE)
         page.retry_s = (verdict.wait_ms + 999) / 1000;
-    if (verdict.reason == WEB_GATE_REDIRECT)
-        page.location = verdict.route->location;
+    if (verdict.reason == WEB_GATE_MAINTENANCE)
+        page.retry_s = core->view->site->maintenance_retry_s;
+    if (verdict.reason == WEB_GATE_METHOD)
+        page.allow = verdict.route->allow;
     page.challenge = challenge_of(&verdict);
     answer(s, &page);
 }
 
-static void on_head(struct web_session *s, const struct http_msg *msg)
+void session_on_request(struct web_session *s, const struct http_msg *msg)
 {
     struct web_core *core = s->core;
     struct web_request *rq = &core->request;
@@ -365,6 +435,7 @@ static void on_head(struct web_session *s, const struct http_msg *msg)
     s->began = false;
     s->minor = msg->minor;
     s->head_only = msg->method_id == HTTP_METHOD_HEAD;
+    s->wants_json = web_errors_wants_json(msg);
     /* Content that we refuse would have to be read: rather close. */
     s->persists = msg->is_persistent && msg->framing == HTTP_FRAMING_NONE;
     rq->secure = s->entry->secure;
@@ -384,12 +455,10 @@ static void on_head(struct web_session *s, const struct http_msg *msg)
     }
 }
 
-static void on_parse_error(struct web_session *s)
+void session_on_malformed(struct web_session *s, int status)
 {
-    int status = http_error_status(http_parser_error(s->parser));
     struct web_core *core = s->core;
 
-    s->persists = false;
     if (status == 413 || status == 414 || status == 431)
         stats_inc(&core->stats->refused_size);
     else
@@ -402,137 +471,6 @@ static void on_parse_error(struct web_session *s)
     session_answer(s, status, 0, span_of(NULL, 0));
 }
 
-/* The request of the exchange is complete. */
-static void on_request_end(struct web_session *s)
-{
-    if (s->exchange && !s->exchange->request_done)
-        exchange_on_request_end(s->exchange);
-}
-
-/* May the parser go on? A second request waits for the first one's answer,
- * content waits for the link. */
-static bool is_ready(const struct web_session *s)
-{
-    if (s->state == WEB_SESSION_HEAD)
-        return true;
-    return s->state == WEB_SESSION_EXCHANGE && !s->exchange->request_done &&
-           exchange_wants_body(s->exchange);
-}
-
-/* Use what can be used of `in`. */
-static void run(struct web_session *s, struct span *in)
-{
-    const struct http_msg *msg;
-    struct span body;
-
-    while (is_ready(s)) {
-        switch (http_parser_next(s->parser, in, &body)) {
-        case HTTP_EVENT_MORE:
-            if (s->state == WEB_SESSION_HEAD && !s->began &&
-                !http_parser_is_idle(s->parser)) {
-                s->began = true;
-                session_set_due(s, s->core->now +
-                                       s->core->view->site->limits.head_ms);
-            }
-            return;
-        case HTTP_EVENT_HEAD:
-            msg = http_parser_msg(s->parser);
-            if (msg->framing != HTTP_FRAMING_NONE)
-                on_head(s, msg);
-            break;
-        case HTTP_EVENT_BODY:
-            if (s->exchange)
-                exchange_on_body(s->exchange, body);
-            break;
-        case HTTP_EVENT_END:
-            msg = http_parser_msg(s->parser);
-            /* Without content END follows HEAD at once, and the whole of it
-             * is handled here: the next message can then be looked for. */
-            if (s->state == WEB_SESSION_HEAD &&
-                msg->framing == HTTP_FRAMING_NONE)
-                on_head(s, msg);
-            on_request_end(s);
-            break;
-        case HTTP_EVENT_ERROR:
-            on_parse_error(s);
-            return;
-        }
-    }
-}
-
-/* The client left a request unfinished, or does not want the answer. */
-static void give_up(struct web_session *s)
-{
-    stats_inc(&s->core->stats->client_gone);
-    s->exchange->status = 499;
-    session_end(s);
-}
-
-static void use(struct web_session *s, struct span data)
-{
-    struct span in = data;
-    bool stored = buf_len(&s->in) > 0;
-
-    if (stored) {
-        buf_put_span(&s->in, data);
-        in = buf_span(&s->in);
-    }
-    run(s, &in);
-    if (s->state == WEB_SESSION_DEAD || s->state == WEB_SESSION_CLOSING)
-        return;
-    if (s->state == WEB_SESSION_TUNNEL) {
-        tunnel_from_client(s->exchange, in);
-        in = span_from(in, in.len);
-    }
-    /* A parser that rests inside a message still looks at its head. */
-    if (s->state == WEB_SESSION_EXCHANGE && !s->exchange->request_done &&
-        http_parser_hold(s->parser) < 0) {
-        session_abort(s);
-        return;
-    }
-    if (stored)
-        buf_consume(&s->in, buf_len(&s->in) - in.len);
-    else
-        buf_put_span(&s->in, in);
-    if (buf_len(&s->in) == 0)
-        buf_shrink(&s->in);
-    if (buf_err(&s->in) < 0)
-        session_abort(s);
-}
-
-void session_continue(struct web_session *s)
-{
-    if (buf_len(&s->in) > 0)
-        use(s, span_of(NULL, 0));
-    if (s->ended && s->state == WEB_SESSION_EXCHANGE &&
-        !s->exchange->request_done && buf_len(&s->in) == 0)
-        give_up(s);
-    session_update_reading(s);
-}
-
-void session_update_reading(struct web_session *s)
-{
-    struct web_core *core = s->core;
-    bool read = true;
-
-    if (s->state == WEB_SESSION_DEAD || s->state == WEB_SESSION_CLOSING)
-        return;
-    if (s->state == WEB_SESSION_EXCHANGE || s->state == WEB_SESSION_TUNNEL) {
-        /* Some input may wait here, so that a client that goes is noticed;
-         * of content nothing more than what came with the head. */
-        const struct web_exchange *x = s->exchange;
-
-        if (x->request_done && s->state == WEB_SESSION_EXCHANGE)
-            read = buf_len(&s->in) == 0;
-        else
-            read = exchange_wants_body(x);
-    }
-    if (read)
-        core->env.resume(core->env.arg, s->io);
-    else
-        core->env.pause(core->env.arg, s->io);
-}
-
 /* ---- events ---- */
 
 void web_session_on_data(struct web_session *s, struct span data, uint64_t now)
@@ -540,22 +478,17 @@ void web_session_on_data(struct web_session *s, struct span data, uint64_t now)
     struct web_core *core = s->core;
 
     core_enter(core, now);
-    if (s->state == WEB_SESSION_TUNNEL && buf_len(&s->in) == 0)
-        tunnel_from_client(s->exchange, data);
-    else if (s->state != WEB_SESSION_CLOSING && s->state != WEB_SESSION_DEAD)
-        use(s, data);
-    session_update_reading(s);
+    s->ops->on_data(s, data);
     core_leave(core);
 }
 
 void web_session_on_writable(struct web_session *s, uint64_t now)
 {
-    core_enter(s->core, now);
-    if (s->exchange && s->exchange->link) {
-        exchange_update_due(s->exchange);
-        link_update_reading(s->exchange->link);
-    }
-    core_leave(s->core);
+    struct web_core *core = s->core;
+
+    core_enter(core, now);
+    s->ops->on_writable(s);
+    core_leave(core);
 }
 
 void web_session_on_end(struct web_session *s, uint64_t now)
@@ -564,18 +497,7 @@ void web_session_on_end(struct web_session *s, uint64_t now)
 
     core_enter(core, now);
     s->ended = true;
-    if (s->state == WEB_SESSION_TUNNEL) {
-        tunnel_on_client_end(s->exchange);
-    } else if (s->state == WEB_SESSION_HEAD) {
-        /* A cut head deserves no answer; nothing at all is a farewell. */
-        session_shutdown(s);
-    } else if (s->state == WEB_SESSION_EXCHANGE) {
-        /* With TLS nobody closes one half only. Without, a complete request
-         * is still answered. */
-        if (s->entry->secure ||
-            (!s->exchange->request_done && buf_len(&s->in) == 0))
-            give_up(s);
-    }
+    s->ops->on_end(s);
     core_leave(core);
 }
 
@@ -585,9 +507,6 @@ void web_session_on_closed(struct web_session *s, uint64_t now)
 
     core_enter(core, now);
     s->io = NULL;
-    if (s->state == WEB_SESSION_EXCHANGE)
-        give_up(s);
-    else
-        session_end(s);
+    s->ops->on_closed(s);
     core_leave(core);
 }

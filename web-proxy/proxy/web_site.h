@@ -9,6 +9,7 @@
 #define WEB_SITE_H
 
 #include "base/cidr.h"
+#include "proxy/web_errors.h"
 #include "proxy/web_health.h"
 #include "proxy/web_route.h"
 
@@ -94,7 +95,13 @@ struct web_site {
     size_t n_exempt;
     const char *const *own_fields; /* fields that a token check writes */
     size_t n_own_fields;
-    uint64_t hsts_s;     /* Strict-Transport-Security; 0: not sent */
+    struct span hsts;    /* Strict-Transport-Security; empty: not sent */
+    struct web_errors errors;     /* the operator's pages */
+    struct web_edits edits;       /* for answers that belong to no route */
+    bool maintenance;             /* every route is */
+    uint64_t maintenance_retry_s; /* Retry-After */
+    const struct cidr *testers;   /* who sees no maintenance */
+    size_t n_testers;
     uint16_t https_port; /* of HTTPS as clients see it, for redirects */
     bool via;            /* add a Via field towards back ends */
     bool access_log;

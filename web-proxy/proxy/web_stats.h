@@ -23,6 +23,10 @@
       "requests refused by us")                                                \
     X(COUNTER, refused_method, "refused", "reason=\"method\"",                 \
       "requests refused by us")                                                \
+    X(COUNTER, refused_client, "refused", "reason=\"client\"",                 \
+      "requests refused by us")                                                \
+    X(COUNTER, refused_maintenance, "refused", "reason=\"maintenance\"",       \
+      "requests refused by us")                                                \
     X(COUNTER, refused_zone, "refused", "reason=\"rate\"",                     \
       "requests refused by us")                                                \
     X(COUNTER, refused_token, "refused", "reason=\"token\"",                   \
@@ -49,7 +53,7 @@
       "requests without a valid token, where one is needed")                   \
     X(COUNTER, token_claim, "token_refused", "reason=\"claim\"",               \
       "requests without a valid token, where one is needed")                   \
-    X(COUNTER, redirected, "redirected", "", "requests answered 308")          \
+    X(COUNTER, redirected, "redirected", "", "requests redirected")             \
     X(COUNTER, delayed, "delayed", "", "requests held back by a rate zone")    \
     X(COUNTER, client_timeout, "client_timeouts", "",                          \
       "requests given up because the client was too slow")                     \

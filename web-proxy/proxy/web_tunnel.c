@@ -44,11 +44,9 @@ void tunnel_from_client(struct web_exchange *x, struct span data)
 
 void tunnel_from_upstream(struct web_exchange *x, struct span data)
 {
-    struct web_core *core = x->session->core;
-
     x->body_out += data.len;
     touch(x);
-    if (core_write(core, x->session->io, data) < 0)
+    if (x->session->ops->body(x->session, data, false) < 0)
         session_end(x->session);
 }
 
@@ -70,10 +68,8 @@ void tunnel_on_client_end(struct web_exchange *x)
 
 void tunnel_on_upstream_end(struct web_exchange *x)
 {
-    struct web_core *core = x->session->core;
-
     x->upstream_ended = true;
-    core->env.end(core->env.arg, x->session->io);
+    x->session->ops->half_end(x->session);
     on_half_end(x);
 }
 

@@ -21,6 +21,7 @@ START_TEST(a_request_is_rewritten_and_answered)
         "GET /a/A/b?x=%20 HTTP/1.1\r\nHost: Edge.example\r\nAccept: */*\r\n"
         "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.7\r\n"
         "X-Forwarded-Proto: https\r\nX-Forwarded-Host: Edge.example\r\n"
+        "X-Forwarded-Port: 8443\r\n"
         "Forwarded: for=198.51.100.7;proto=https;host=\"Edge.example\"\r\n"
         "\r\n");
     fake_send(server, "HTTP/1.1 200 Fine\r\nContent-Length: 2\r\n"
@@ -368,6 +369,7 @@ START_TEST(a_route_may_redirect)
     struct web_route *r = fake_route("/old", 0);
 
     r->kind = WEB_ROUTE_REDIRECT;
+    r->status = 308;
     r->location = span_str("https://new.example/");
     fake_start();
     client = fake_client();
@@ -414,7 +416,7 @@ START_TEST(hsts_is_said_with_tls_only)
     struct fake_io *client, *server;
     const char *hsts = "Strict-Transport-Security: max-age=600\r\n";
 
-    fake.site.hsts_s = 600;
+    fake.site.hsts = span_str("max-age=600");
     fake_start();
     client = fake_client();
     fake_send(client, GET);

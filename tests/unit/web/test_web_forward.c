@@ -16,7 +16,7 @@ static void setup(void)
 
     buf_init(&out, 65536);
     web_forward_name(&a, &client);
-    how = (struct web_forward_request){.client = &client, .secure = true};
+    how = (struct web_forward_request){.client = &client, .secure = true, .port = 443};
 }
 
 static void teardown(void)
@@ -51,7 +51,7 @@ START_TEST(end_to_end_fields_stay_in_order)
         "PUT /a HTTP/1.1\r\nHost: h\r\nAccept: b\r\nX-A: 1\r\nCookie: c=d\r\n"
         "X-A: 2\r\nX-Forwarded-For: 198.51.100.7\r\n"
         "X-Real-IP: 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
-        "X-Forwarded-Host: h\r\n"
+        "X-Forwarded-Host: h\r\nX-Forwarded-Port: 443\r\n"
         "Forwarded: for=198.51.100.7;proto=https;host=\"h\"\r\n"
         "Content-Length: 3\r\n\r\n");
 }
