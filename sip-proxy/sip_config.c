@@ -31,6 +31,19 @@ static const struct option_def listen_options[] = {
      .min = 1,
      .max = SIP_GROUP_NAME_MAX,
      .help = "media-server group of its clients"},
+    {.name = "partners",
+     .type = OPT_BOOL,
+     .offset = offsetof(struct sip_listen, partners),
+     .fallback = "false",
+     .help = "of federation partners: they show a certificate"},
+    {.name = "certificate",
+     .type = OPT_FILE,
+     .offset = offsetof(struct sip_listen, certificate),
+     .help = "PEM file, when it is not everybody's"},
+    {.name = "key",
+     .type = OPT_FILE,
+     .offset = offsetof(struct sip_listen, key),
+     .help = "PEM file: that certificate's key"},
 };
 
 static const struct option_table listen_table = {
@@ -123,6 +136,34 @@ static const struct option_def options[] = {
      .flags = OPT_LIST | OPT_RELOAD,
      .object = &domain_table,
      .help = "SIP domains served; none: all"},
+    {.name = "partner",
+     .type = OPT_OBJECT,
+     FIELD(partners),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .object = &sip_config_partner_table,
+     .help = "SIP domains of federation partners: "
+             "example.org=tls:203.0.113.9:5061"},
+    {.name = "blocked-domain",
+     .type = OPT_STRING,
+     FIELD(blocked_domains),
+     .min = 1,
+     .max = 253,
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "domains, with all below, that no partner speaks for and nobody "
+             "calls"},
+    {.name = "partner-ca",
+     .type = OPT_FILE,
+     FIELD(partner_ca),
+     .flags = OPT_RELOAD,
+     .help = "PEM file: who signs the certificates of partners"},
+    {.name = "partner-purpose",
+     .type = OPT_ENUM,
+     FIELD(partner_purpose),
+     .values = "client|any",
+     .fallback = "client",
+     .flags = OPT_RELOAD,
+     .help = "what certificates of partners that connect must be made for; "
+             "public authorities make them for servers alone"},
     {.name = "websocket-path",
      .type = OPT_STRING,
      FIELD(websocket_path),
@@ -442,7 +483,7 @@ static void check_listen(struct config_build *build,
 
         (void)snprintf(key, sizeof(key), "listen[%zu]", i);
         has_outside = has_outside || sip_config_zone(l) == SIP_OUTSIDE;
-        if (sip_transport_is_secure(t) && !cfg->certificate)
+        if (sip_transport_is_secure(t) && !cfg->certificate && !l->certificate)
             config_error(build, key, "needs a certificate and its key");
         if (sip_transport_is_ws(t) && sip_config_zone(l) == SIP_INSIDE)
             config_error(build, key, "a WebSocket is always external");
@@ -596,6 +637,7 @@ static void check(struct config_build *build, void *values)
     check_listen(build, cfg);
     check_servers(build, cfg);
     check_groups(build, cfg);
+    sip_config_check_partners(build, cfg);
     if (cfg->domains.n > SIP_DOMAINS_MAX)
         config_error(build, "domain", "at most %d", SIP_DOMAINS_MAX);
     if (cfg->inside_sources.n > SIP_INSIDE_MAX)

@@ -16,9 +16,29 @@ enum sip_zone_setting {
 
 struct sip_listen {
     struct endpoint address;
-    int zone;              /* enum sip_zone_setting */
-    const char *advertise; /* "host[:port]", NULL: the address itself */
-    const char *group;     /* of its clients, NULL: by path or domain */
+    int zone;                /* enum sip_zone_setting */
+    const char *advertise;   /* "host[:port]", NULL: the address itself */
+    const char *group;       /* of its clients, NULL: by path or domain */
+    bool partners;           /* of federation partners, mutual TLS */
+    const char *certificate; /* its own, NULL: everybody's */
+    const char *key;
+};
+
+/* Whose certificates federation partners may show. */
+enum sip_purpose {
+    SIP_PURPOSE_CLIENT, /* those made for TLS clients */
+    SIP_PURPOSE_ANY,
+};
+
+struct sip_partner_setting {
+    const char *domain;
+    struct endpoint address; /* scheme NULL: found by DNS */
+    const char *name;        /* NULL: the domain */
+    const char *group;
+    struct string_list methods;
+    struct string_list reach;
+    bool identity;
+    bool anonymous;
 };
 
 struct sip_media_server {
@@ -40,6 +60,10 @@ struct sip_config {
     CONFIG_LIST(struct sip_listen) listen;
     CONFIG_LIST(struct sip_media_server) media_servers;
     CONFIG_LIST(struct sip_domain_setting) domains;
+    CONFIG_LIST(struct sip_partner_setting) partners;
+    struct string_list blocked_domains;
+    const char *partner_ca;
+    int partner_purpose; /* enum sip_purpose */
     struct string_list origins;
     struct string_list strip_headers;
     struct cidr_list trusted_proxies;
@@ -84,6 +108,14 @@ struct sip_config {
 };
 
 extern const struct config_spec sip_config_spec;
+
+/* sip_config_partner.c: the rows of a partner, its check, and what the core is
+ * given. */
+extern const struct option_table sip_config_partner_table;
+void sip_config_check_partners(struct config_build *build,
+                               struct sip_config *cfg);
+void sip_config_fill_partners(const struct sip_config *cfg,
+                              struct sip_partner_config *ret_partners);
 
 /* Everything of the core's configuration but `locals` and, when no key file
  * is set, `keys`. `workers` share the limits. Strings are borrowed. */

@@ -144,6 +144,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     memset(core, 0, sizeof(*core));
     fill_servers(cfg, &core->dispatch);
     fill_lists(cfg, core);
+    sip_config_fill_partners(cfg, &core->partners);
     fill_keys(cfg, &core->keys);
     fill_guard(cfg, &core->guard);
     core->txn = sip_txn_config_default;
@@ -175,6 +176,7 @@ void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
         .zone = sip_config_zone(listen),
         .addr = *bound,
         .group = tag_of(listen->group),
+        .partners = listen->partners,
     };
     if (!listen->advertise)
         (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",

@@ -6,6 +6,7 @@
 #include "msg/sip_frame.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define LOG_COMPONENT "stream"
 #include "base/log.h"
@@ -188,6 +189,11 @@ static void on_open(struct stream *stream, void *arg)
 
     (void)stream;
     c->is_open = true;
+    c->last_heard = worker_now(c->owner->worker);
+    if (c->from.flow) /* a partner's: it ends when nothing is said there */
+        alarm_set(&c->alarm,
+                  c->last_heard +
+                      sip_worker_config(c->owner)->stream_idle_timeout);
 }
 
 /* What waits for the first word of that media server would wait in vain:
@@ -208,7 +214,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
     (void)stream;
     if (!c->is_open) {
         SIP_SHELL_COUNT(w, connects_failed);
-        log_debug("media server not reached error=\"%s\"", err_str(err));
+        log_debug("peer not reached error=\"%s\"", err_str(err));
     }
     forget(c);
     if (was_inside)
@@ -277,8 +283,18 @@ static void adopt(struct sip_conn *c, struct stream *stream)
         c->is_mapped = map_put(&w->peers, addr_key(&c->from.remote), c) == 0;
 }
 
+static int open_flow(struct sip_conn *c, const char *names, uint64_t now)
+{
+    struct sip_core *core = c->owner->core;
+
+    return names ? sip_core_open_partner(core, &c->from, &c->link, names, now,
+                                         &c->from.flow)
+                 : sip_core_open_flow(core, &c->from, &c->link, 0, now,
+                                      &c->from.flow);
+}
+
 void sip_conn_accept(struct sip_worker *w, struct stream *stream,
-                     uint32_t listener)
+                     uint32_t listener, const char *names)
 {
     struct sip_conn *c = conn_new(w, listener);
     uint64_t now = worker_now(w->worker);
@@ -296,8 +312,7 @@ void sip_conn_accept(struct sip_worker *w, struct stream *stream,
         stream_close(stream);
         return;
     }
-    if (!c->is_inside && sip_core_open_flow(w->core, &c->from, &c->link, 0, now,
-                                            &c->from.flow) < 0) {
+    if (!c->is_inside && open_flow(c, names, now) < 0) {
         mem_free(c);
         stream_close(stream);
         return;
@@ -322,7 +337,7 @@ static int connect_to(struct sip_worker *w, const struct sip_target *to,
     if (!sip_core_is_server(w->core, to))
         return ERR_CLOSED;
     if (to->transport == SIP_TLS) {
-        target.tls = w->tls_client;
+        target.tls = w->tls.servers;
         target.verify_name = addr_ip_str(&to->remote, name);
         if (!target.tls)
             return ERR_TLS;
@@ -363,4 +378,45 @@ int sip_conn_send_to(struct sip_worker *w, const struct sip_target *to,
             return err;
     }
     return send_message(&c->link, message);
+}
+
+int sip_conn_dial(struct sip_worker *w, const struct sip_target *to,
+                  const char *name, const char *sni, struct sip_link **ret_link)
+{
+    char domain[SIP_SENT_BY_MAX + 256];
+    struct stream_target target = {
+        .to = to->remote,
+        .tls = w->tls.partners,
+        .server_name = sni,
+        .verify_name = domain,
+        .timeout_ms = CONNECT_MS,
+        .options = {.max_queued = QUEUE, .keepalive_s = 30}};
+    struct sip_conn *c;
+    struct stream *stream;
+    int err;
+
+    if (!target.tls)
+        return ERR_TLS;
+    c = conn_new(w, to->listener);
+    if (!c)
+        return -ENOMEM;
+    /* RFC 5922 section 4: the domain that was asked for, not the host that
+     * DNS has named for it. */
+    (void)snprintf(domain, sizeof(domain), "sip:%s", name);
+    if (!addr_is_any(&to->local)) {
+        target.from = to->local;
+        target.from.port = 0;
+    }
+    c->from.remote = to->remote;
+    c->from.flow = to->flow;
+    c->has_spoken = true;
+    err = stream_connect(&stream, w->worker, &target, &events, c);
+    if (err < 0) {
+        buf_deinit(&c->in);
+        mem_free(c);
+        return err;
+    }
+    adopt(c, stream);
+    *ret_link = &c->link;
+    return 0;
 }

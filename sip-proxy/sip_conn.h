@@ -15,9 +15,16 @@
 #include "net/stream.h"
 #include "sip_worker.h"
 
-/* Take an accepted stream; closes it when out of memory or places. */
+/* Take an accepted stream; closes it when out of memory or places. `names`:
+ * of a federation partner, the domains of its certificate, one a line; else
+ * NULL. */
 void sip_conn_accept(struct sip_worker *w, struct stream *stream,
-                     uint32_t listener);
+                     uint32_t listener, const char *names);
+
+/* Connect to a federation partner, whose flow to->flow already is. */
+int sip_conn_dial(struct sip_worker *w, const struct sip_target *to,
+                  const char *name, const char *sni,
+                  struct sip_link **ret_link);
 
 /* Send to a media server, on the connection with it; connects when there is
  * none and the address is a media server's. Returns 0 or an error. */

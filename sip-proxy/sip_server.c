@@ -5,8 +5,8 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "net/tls_ctx.h"
 #include "proxy/sip_flow.h"
+#include "sip_tls.h"
 #include "sip_why.h"
 #include "sip_worker.h"
 
@@ -36,12 +36,10 @@ void sip_shared_set_down(struct sip_shared *shared, uint16_t tag, bool down)
     atomic_store_explicit(&shared->down[tag], down, memory_order_relaxed);
 }
 
-void sip_shared_tls(struct sip_shared *shared, struct tls_ctx **ret_server,
-                    struct tls_ctx **ret_client)
+void sip_shared_tls(struct sip_shared *shared, struct sip_tls *ret_tls)
 {
     pthread_mutex_lock(&shared->lock);
-    *ret_server = shared->tls_server ? tls_ctx_ref(shared->tls_server) : NULL;
-    *ret_client = shared->tls_client ? tls_ctx_ref(shared->tls_client) : NULL;
+    sip_tls_copy(shared->tls, ret_tls);
     pthread_mutex_unlock(&shared->lock);
 }
 
@@ -75,36 +73,13 @@ static void stop(void *state)
     for (size_t i = 0; i < shared->n_locals; i++)
         bind_group_close(shared->binds[i]);
     conn_limit_unref(shared->limit);
-    tls_ctx_unref(shared->tls_server);
-    tls_ctx_unref(shared->tls_client);
+    if (shared->tls)
+        sip_tls_drop(shared->tls);
+    mem_free(shared->tls);
     (void)pthread_mutex_destroy(&shared->lock);
     (void)pthread_mutex_destroy(&shared->ban_lock);
     mem_wipe(&shared->random_key, sizeof(shared->random_key));
     mem_free(shared);
-}
-
-/* Both contexts, or an error with its reason. */
-static int make_tls(const struct sip_config *cfg, struct tls_ctx **ret_server,
-                    struct tls_ctx **ret_client, char error[TLS_ERROR_SIZE])
-{
-    const struct tls_key_pair pair = {cfg->certificate, cfg->key};
-    const struct tls_ctx_options server = {
-        .role = TLS_SERVER, .pairs = &pair, .n_pairs = 1};
-    const struct tls_ctx_options client = {.role = TLS_CLIENT,
-                                           .ca_file = cfg->server_ca};
-    int err = 0;
-
-    *ret_server = NULL;
-    *ret_client = NULL;
-    if (cfg->certificate)
-        err = tls_ctx_new(ret_server, &server, error);
-    if (err == 0 && cfg->server_ca)
-        err = tls_ctx_new(ret_client, &client, error);
-    if (err < 0) {
-        tls_ctx_unref(*ret_server);
-        *ret_server = NULL;
-    }
-    return err;
 }
 
 static int reload(void *state, const struct config *config, struct buf *report)
@@ -112,19 +87,18 @@ static int reload(void *state, const struct config *config, struct buf *report)
     struct sip_shared *shared = state;
     const struct sip_config *cfg = config_values(config);
     char error[TLS_ERROR_SIZE] = "out of memory";
-    struct tls_ctx *server, *client;
-    int err = make_tls(cfg, &server, &client, error);
+    struct sip_tls old, next;
+    int err = sip_tls_make(cfg, &next, error);
 
     if (err < 0) {
         buf_printf(report, "%s\n", error);
         return err;
     }
     pthread_mutex_lock(&shared->lock);
-    tls_ctx_unref(shared->tls_server);
-    tls_ctx_unref(shared->tls_client);
-    shared->tls_server = server;
-    shared->tls_client = client;
+    old = *shared->tls;
+    *shared->tls = next;
     pthread_mutex_unlock(&shared->lock);
+    sip_tls_drop(&old);
     return 0;
 }
 
@@ -182,7 +156,8 @@ static int start(struct daemon *daemon, const struct config *config,
         log_info("no token-key-file: flow tokens are good until restart");
     err = conn_limit_new(&shared->limit, cfg->max_connections, 0);
     if (err == 0) {
-        err = make_tls(cfg, &shared->tls_server, &shared->tls_client, error);
+        shared->tls = mem_zalloc(sizeof(*shared->tls));
+        err = shared->tls ? sip_tls_make(cfg, shared->tls, error) : -ENOMEM;
         if (err < 0)
             log_error("%s", error);
     }

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 struct sip_worker;
-struct tls_ctx;
+struct sip_tls;
 
 enum {
     SIP_WORKERS_MAX = 256, /* a token's byte */
@@ -38,9 +38,8 @@ struct sip_shared {
     struct bind_group *binds[SIP_LOCALS_MAX];
     size_t n_locals;
     struct conn_limit *limit;
-    pthread_mutex_t lock;       /* of the two contexts */
-    struct tls_ctx *tls_server; /* wss and tls listeners, or NULL */
-    struct tls_ctx *tls_client; /* tls media servers, or NULL */
+    pthread_mutex_t lock; /* of `tls` */
+    struct sip_tls *tls;
     /* Set and looked at by each worker on its own thread only. */
     struct sip_worker *worker[SIP_WORKERS_MAX];
     /* By sip_server_tag(): 1 when down. What the last worker that noticed
@@ -58,10 +57,8 @@ void sip_shared_core_config(const struct sip_shared *shared,
                             const struct sip_config *cfg,
                             struct sip_core_config *ret_core);
 
-/* References to the TLS contexts in use, NULL when there is none. Any thread.
- */
-void sip_shared_tls(struct sip_shared *shared, struct tls_ctx **ret_server,
-                    struct tls_ctx **ret_client);
+/* References to the TLS contexts in use. Any thread. */
+void sip_shared_tls(struct sip_shared *shared, struct sip_tls *ret_tls);
 
 /* Any worker's thread. */
 void sip_shared_set_down(struct sip_shared *shared, uint16_t tag, bool down);

@@ -4,8 +4,8 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "net/tls_ctx.h"
 #include "sip_conn.h"
+#include "sip_peer.h"
 #include "sip_ws.h"
 
 #include <errno.h>
@@ -157,6 +157,16 @@ static int on_send(void *arg, const struct sip_target *to, void *conn,
     return err;
 }
 
+static int on_dial(void *arg, const struct sip_target *to, const char *name,
+                   const char *sni, void **ret_conn)
+{
+    struct sip_link *link = NULL;
+    int err = sip_conn_dial(arg, to, name, sni, &link);
+
+    *ret_conn = link;
+    return err;
+}
+
 static void on_close(void *arg, void *conn, enum sip_close_why why)
 {
     struct sip_worker *w = arg;
@@ -283,10 +293,13 @@ static void on_accept(struct listener *listener, struct stream *stream,
         stream_close(stream);
         return;
     }
-    if (sip_transport_is_ws(a->owner->shared->locals[a->listener].transport))
+    if (a->owner->shared->locals[a->listener].partners)
+        sip_peer_accept(a->owner, stream, a->listener);
+    else if (sip_transport_is_ws(
+                 a->owner->shared->locals[a->listener].transport))
         sip_ws_accept(a->owner, stream, a->listener);
     else
-        sip_conn_accept(a->owner, stream, a->listener);
+        sip_conn_accept(a->owner, stream, a->listener, NULL);
 }
 
 /* --- life --- */
@@ -312,8 +325,7 @@ static bool is_secure(const struct sip_worker *w, size_t index)
     return sip_transport_is_secure(w->shared->locals[index].transport);
 }
 
-static int open_listener(struct sip_worker *w, uint32_t index,
-                         struct tls_ctx *tls)
+static int open_listener(struct sip_worker *w, uint32_t index)
 {
     const struct sip_config *cfg = sip_worker_config(w);
     struct sip_accept *a = &w->accepts[index];
@@ -322,7 +334,7 @@ static int open_listener(struct sip_worker *w, uint32_t index,
     const struct listener_options options = {
         .group = w->shared->binds[index],
         .mode = is_secure(w, index) ? LISTENER_TLS : LISTENER_PLAIN,
-        .tls = is_secure(w, index) ? tls : NULL,
+        .tls = w->tls.listen[index],
         .limit = w->shared->limit,
         .proxy_from = cfg->proxy_from.items,
         .n_proxy_from = outside ? cfg->proxy_from.n : 0,
@@ -339,15 +351,12 @@ static int open_sockets(struct sip_worker *w)
 {
     const struct udp_ring_config ring = {.slots = UDP_SLOTS,
                                          .slot_size = SIP_MESSAGE_MAX};
-    struct tls_ctx *tls;
     int err = udp_ring_new(&w->ring, w->worker, &ring);
 
-    sip_shared_tls(w->shared, &tls, &w->tls_client);
+    sip_shared_tls(w->shared, &w->tls);
     for (uint32_t i = 0; err == 0 && i < w->shared->n_locals; i++)
-        err = w->shared->locals[i].transport == SIP_UDP
-                  ? open_udp(w, i)
-                  : open_listener(w, i, tls);
-    tls_ctx_unref(tls);
+        err = w->shared->locals[i].transport == SIP_UDP ? open_udp(w, i)
+                                                        : open_listener(w, i);
     return err;
 }
 
@@ -357,6 +366,7 @@ static int make_core(struct sip_worker *w)
                                     .workers = (uint8_t)w->shared->workers,
                                     .epoch = w->shared->epoch};
     const struct sip_env env = {.send = on_send,
+                                .dial = on_dial,
                                 .close = on_close,
                                 .hand_over = on_hand_over,
                                 .server_state = on_server_state,
@@ -430,15 +440,12 @@ out:
 /* For connections from now on. */
 static void reload_tls(struct sip_worker *w)
 {
-    struct tls_ctx *tls;
-
-    tls_ctx_unref(w->tls_client);
-    sip_shared_tls(w->shared, &tls, &w->tls_client);
-    for (size_t i = 0; tls && i < SIP_LOCALS_MAX; i++) {
-        if (w->accepts[i].listening && is_secure(w, i))
-            listener_set_tls(w->accepts[i].listening, tls);
+    sip_tls_drop(&w->tls);
+    sip_shared_tls(w->shared, &w->tls);
+    for (size_t i = 0; i < SIP_LOCALS_MAX; i++) {
+        if (w->accepts[i].listening && w->tls.listen[i])
+            listener_set_tls(w->accepts[i].listening, w->tls.listen[i]);
     }
-    tls_ctx_unref(tls);
 }
 
 void sip_worker_reload(void *worker_state, const struct config *config)
@@ -490,7 +497,7 @@ void sip_worker_free(void *worker_state)
     w->shared->worker[w->index] = NULL;
     sip_core_free(w->core);
     map_deinit(&w->peers);
-    tls_ctx_unref(w->tls_client);
+    sip_tls_drop(&w->tls);
     config_unref(w->config);
     mem_free(w);
 }

@@ -19,6 +19,7 @@
 #include "net/udp.h"
 #include "sip_link.h"
 #include "sip_server.h"
+#include "sip_tls.h"
 
 struct sip_udp {
     struct sip_worker *owner;
@@ -76,7 +77,17 @@ struct sip_accept {
     X(COUNTER, connections_banned, "connections_refused", "",                  \
       "connections of banned sources, closed before anything was read")        \
     X(COUNTER, connects_failed, "connects_failed", "",                         \
-      "streams to media servers that could not be opened")                     \
+      "streams to media servers and partners that could not be opened")        \
+    X(COUNTER, partner_no_certificate, "partners_refused",                     \
+      "why=\"no_certificate\"", "connections of no federation partner")        \
+    X(COUNTER, partner_untrusted, "partners_refused", "why=\"untrusted\"",     \
+      "connections of no federation partner")                                  \
+    X(COUNTER, partner_dates, "partners_refused", "why=\"expired\"",           \
+      "connections of no federation partner")                                  \
+    X(COUNTER, partner_purpose, "partners_refused", "why=\"purpose\"",         \
+      "connections of no federation partner")                                  \
+    X(COUNTER, partner_stranger, "partners_refused", "why=\"stranger\"",       \
+      "connections of no federation partner")                                  \
     X(COUNTER, stream_messages_in, "stream_messages", "direction=\"in\"",      \
       "SIP messages over TCP and TLS")                                         \
     X(COUNTER, stream_messages_out, "stream_messages", "direction=\"out\"",    \
@@ -89,6 +100,17 @@ struct sip_accept {
 struct sip_worker_stats {
     struct sip_stats core;
     SIP_SHELL_STATS(STATS_FIELD)
+};
+
+/* Why a connection is not a partner's (sip_peer.h). */
+enum sip_peer_fault {
+    SIP_PEER_FINE,
+    SIP_PEER_MISSING,
+    SIP_PEER_UNTRUSTED,
+    SIP_PEER_DATES,
+    SIP_PEER_PURPOSE,
+    SIP_PEER_STRANGER, /* a good certificate, of nobody we know */
+    SIP_PEER_FAULTS,
 };
 
 #define SIP_SHELL_COUNT(w, field) stats_inc(&(w)->stats->field)
@@ -107,9 +129,10 @@ struct sip_worker {
     struct udp_ring *ring;
     struct sip_udp udps[SIP_LOCALS_MAX];
     struct sip_accept accepts[SIP_LOCALS_MAX];
-    struct list conns;          /* struct sip_link */
-    struct map peers;           /* remote address -> struct sip_conn, inside */
-    struct tls_ctx *tls_client; /* towards media servers, or NULL */
+    struct list conns; /* struct sip_link */
+    struct map peers;  /* remote address -> struct sip_conn, inside */
+    struct sip_tls tls;
+    uint64_t peer_logged[SIP_PEER_FAULTS]; /* when it may be logged again */
     bool is_draining;
     bool is_stopping;
 };

@@ -94,6 +94,7 @@ void sip_core_reload(struct sip_core *core,
 {
     core->config = config;
     sip_guard_reload(core->guard, &config->guard);
+    sip_partner_reload(core);
     sip_dispatch_reload(&core->dispatch, &config->dispatch, now);
 }
 

@@ -18,6 +18,7 @@
 #include "msg/sip_msg.h"
 #include "proxy/sip_dispatch.h"
 #include "proxy/sip_guard.h"
+#include "proxy/sip_partner.h"
 #include "proxy/sip_stats.h"
 #include "proxy/sip_token.h"
 #include "proxy/sip_trail.h"
@@ -46,6 +47,7 @@ struct sip_local {
     struct addr addr;              /* bound, with the real port */
     char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
     uint32_t group;                /* of its clients; 0: not said */
+    bool partners;                 /* of federation partners, not clients */
 };
 
 struct sip_domain {
@@ -63,6 +65,7 @@ struct sip_core_config {
     struct sip_guard_config guard;
     struct sip_domain domains[SIP_DOMAINS_MAX]; /* none: all are served */
     size_t n_domains;
+    struct sip_partner_config partners;
     struct cidr inside[SIP_INSIDE_MAX]; /* more sources on the inner side */
     size_t n_inside;
     const char *strip[SIP_STRIP_MAX]; /* header names, from outside */
@@ -100,6 +103,13 @@ struct sip_env {
      * Returns 0, or negative when it is known now that it will not arrive. */
     int (*send)(void *arg, const struct sip_target *to, void *conn,
                 struct span message);
+    /* Connect to a federation partner; what is sent to `*ret_conn` waits
+     * until that is done. Its certificate must be for the SIP domain `name`;
+     * `sni` is asked for. Messages from there have to->flow. When it fails or
+     * ends later, sip_core_close_flow(). Returns 0 or negative. NULL: there
+     * are no partners. */
+    int (*dial)(void *arg, const struct sip_target *to, const char *name,
+                const char *sni, void **ret_conn);
     /* Close a client's connection; sip_core_close_flow() follows later. */
     void (*close)(void *arg, void *conn, enum sip_close_why why);
     /* Give a message to another worker's sip_core_on_message(); copies it.
@@ -139,6 +149,17 @@ void sip_core_reload(struct sip_core *core,
 int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
                        void *conn, uint32_t group, uint64_t now,
                        uint64_t *ret_flow);
+
+/* A federation partner's connection is open; its certificate holds and is for
+ * these domains, one a line. As sip_core_open_flow(), also ERR_DENIED when no
+ * partner that is not blocked is among them. */
+int sip_core_open_partner(struct sip_core *core, const struct sip_target *from,
+                          void *conn, const char *names, uint64_t now,
+                          uint64_t *ret_flow);
+
+/* Where a partner without configured address is, best first. */
+void sip_core_on_located(struct sip_core *core, const char *domain,
+                         const struct addr *addrs, size_t n);
 
 /* It is closed: nothing is sent to `conn` any more. */
 void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now);

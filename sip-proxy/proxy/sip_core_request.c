@@ -16,13 +16,30 @@ static void note_route(struct sip_core *core, const struct sip_route *route)
     if (route->kind == SIP_ROUTE_REFUSED)
         return;
     if (route->kind == SIP_ROUTE_CLIENT)
-        rule = SIP_TRAIL_CLIENT;
+        rule = route->partner ? SIP_TRAIL_PARTNER : SIP_TRAIL_CLIENT;
     else if (route->kind == SIP_ROUTE_SERVER)
         rule = SIP_TRAIL_SERVER;
     if (rule == SIP_TRAIL_CLIENT ||
-        (rule == SIP_TRAIL_SERVER && route->in_dialog))
+        (rule != SIP_TRAIL_SELF && route->in_dialog))
         token = SIP_TRAIL_VERIFIED;
     sip_trail_route(core->trail, core->trail_number, rule, token);
+}
+
+/* Where core->msg goes, with the connection to go there. */
+static void find_way(struct sip_core *core, struct sip_flow *flow,
+                     struct sip_route *route)
+{
+    sip_route_request(core, &core->msg, flow, route);
+    note_route(core, route);
+    if (route->kind == SIP_ROUTE_CLIENT && route->partner)
+        sip_partner_connect(core, route, core->now);
+    if (route->partner && !route->in_dialog &&
+        route->kind != SIP_ROUTE_REFUSED) {
+        if (route->kind == SIP_ROUTE_CLIENT)
+            SIP_COUNT(core, requests_to_partners);
+        else
+            SIP_COUNT(core, requests_of_partners);
+    }
 }
 
 /* An ACK to a 2xx belongs to no transaction: it goes its way by its Route
@@ -37,8 +54,7 @@ void sip_core_on_ack(struct sip_core *core, const struct sip_target *from,
     struct sip_route route;
     struct sip_target to;
 
-    sip_route_request(core, msg, flow, &route);
-    note_route(core, &route);
+    find_way(core, flow, &route);
     if (route.kind == SIP_ROUTE_SERVER && route.server >= 0) {
         sip_core_server_target(core, route.server, &to);
     } else if (route.kind == SIP_ROUTE_CLIENT) {
@@ -108,8 +124,7 @@ void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
     }
     if (flow && sip_rewrite_is_sips(msg))
         flow->sips = true;
-    sip_route_request(core, msg, flow, &route);
-    note_route(core, &route);
+    find_way(core, flow, &route);
     switch (route.kind) {
     case SIP_ROUTE_REFUSED:
         sip_core_refuse(core, msg, from, route.why);

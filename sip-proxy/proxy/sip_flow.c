@@ -43,6 +43,8 @@ static void drop_contacts(struct sip_flow *flow)
         mem_free(flow->contacts[i]);
         flow->contacts[i] = NULL;
     }
+    mem_free(flow->names);
+    flow->names = NULL;
 }
 
 void sip_flows_free(struct sip_flows *flows)
@@ -165,6 +167,17 @@ struct span sip_flow_contact(const struct sip_flow *flow, struct span user)
             return uri;
     }
     return (struct span){NULL, 0};
+}
+
+int sip_flow_set_names(struct sip_flow *flow, const char *names)
+{
+    char *copy = mem_strdup(names);
+
+    if (!copy)
+        return -ENOMEM;
+    mem_free(flow->names);
+    flow->names = copy;
+    return 0;
 }
 
 uint32_t sip_flows_count(const struct sip_flows *flows)

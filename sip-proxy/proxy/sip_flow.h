@@ -21,7 +21,7 @@ struct sip_flows;
 
 enum {
     SIP_FLOW_CONTACTS = 4,      /* rewritten Contacts remembered per flow */
-    SIP_FLOW_MAX = 1 << 24,     /* what a token's slot can name */
+    SIP_FLOW_MAX = 0xFFFFFF,    /* what a token's slot can name */
     SIP_FLOW_CONTACT_MAX = 400, /* bytes of a Contact URI we remember */
 };
 
@@ -30,6 +30,7 @@ struct sip_flow {
     void *conn;               /* the shell's; NULL for datagrams */
     uint32_t group;           /* sip_name_tag() of the media-server group */
     bool sips;                /* the client writes sips: in its Contact */
+    bool dialled;             /* to a partner, by us */
     bool registered;          /* a REGISTER through it was answered 2xx */
     uint64_t since;           /* ms */
     uint64_t last_seen;       /* ms */
@@ -41,6 +42,9 @@ struct sip_flow {
     /* Contact URIs we replaced (servers without Path), NUL-terminated; owned.
      * Only the newest are kept: a client registers one, seldom two. */
     char *contacts[SIP_FLOW_CONTACTS];
+    /* A partner's (sip_partner.h): the domains its certificate is for, one a
+     * line; owned. NULL: a client's. */
+    char *names;
 };
 
 /* `max` flows at a time; `epoch` is random, one per start.
@@ -81,6 +85,9 @@ int sip_flow_keep_contact(struct sip_flow *flow, struct span uri);
 /* The remembered Contact URI whose user part is `user`; newest first; empty
  * when there is none. */
 struct span sip_flow_contact(const struct sip_flow *flow, struct span user);
+
+/* It is a partner's connection, of these domains (copied). 0 or -ENOMEM. */
+int sip_flow_set_names(struct sip_flow *flow, const char *names);
 
 uint32_t sip_flows_count(const struct sip_flows *flows);
 uint32_t sip_flows_max(const struct sip_flows *flows);

@@ -271,6 +271,7 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
     fork->is_initial = !route->in_dialog;
     fork->pop = route->pop;
     fork->group = route->group;
+    fork->partner = route->partner;
     fork->sips = route->sips;
     fork->contact = route->contact;
     fork->flow = route->flow->target.flow;

@@ -41,6 +41,7 @@ struct sip_fork {
     bool sips;             /* of the route */
     unsigned pop;          /* of the route */
     uint32_t group;        /* of the route */
+    uint32_t partner;      /* of the route */
     uint64_t flow;         /* the client's connection, either way */
     uint64_t tried;        /* bits of servers */
     uint64_t hash;         /* loop hash of the request */

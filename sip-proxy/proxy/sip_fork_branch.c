@@ -46,6 +46,7 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
         .flow = sip_flows_find(core->flows, fork->flow),
         .sips = fork->sips,
         .contact = fork->contact,
+        .partner = fork->partner,
     };
     char branch[SIP_BRANCH_TEXT + 1];
     struct sip_passage passage = {.from = &fork->from,
@@ -136,4 +137,22 @@ bool sip_fork_try_next(struct sip_core *core, struct sip_fork *fork,
         return false;
     SIP_COUNT(core, failovers);
     return true;
+}
+
+bool sip_fork_try_partner(struct sip_core *core, struct sip_fork *fork,
+                          struct sip_branch *b, uint64_t now)
+{
+    const struct sip_msg *request;
+    struct sip_flow *flow;
+
+    if (!fork->partner || fork->is_inward || !fork->is_initial || b->status ||
+        fork->cancelled || fork->finished || fork->n >= SIP_FORK_BRANCHES)
+        return false;
+    request = sip_fork_request_of(core, fork);
+    flow = request ? sip_partner_next(core, fork->partner, now) : NULL;
+    if (!flow)
+        return false;
+    b->done = true;
+    fork->flow = flow->target.flow;
+    return sip_fork_send(core, fork, request, &flow->target, -1, now) == 0;
 }

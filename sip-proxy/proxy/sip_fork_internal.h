@@ -56,6 +56,11 @@ bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,
 bool sip_fork_try_next(struct sip_core *core, struct sip_fork *fork,
                        uint64_t now);
 
+/* The partner's connection ended before a word came: another address is
+ * tried. False when there is none (left). */
+bool sip_fork_try_partner(struct sip_core *core, struct sip_fork *fork,
+                          struct sip_branch *b, uint64_t now);
+
 /* --- sip_fork_response.c --- */
 
 bool sip_fork_all_done(const struct sip_fork *fork);

@@ -350,6 +350,13 @@ void sip_fork_on_error(struct sip_core *core, struct pool_id txn, uint64_t user,
 
     if (!b)
         return; /* our answer did not arrive: nobody is left to tell */
+    if (sip_fork_try_partner(core, fork, b, now))
+        return;
+    if (fork->partner && !fork->is_inward) {
+        SIP_COUNT(core, refused_partner_unreachable);
+        sip_fork_branch_failed(core, fork, b, 504, now);
+        return;
+    }
     if (!fork->is_inward && !fork->is_probe)
         stats_inc(sip_refusal_counter(core->stats, SIP_REFUSED_flow_gone));
     sip_fork_branch_failed(core, fork, b, fork->is_inward ? 503 : 430, now);

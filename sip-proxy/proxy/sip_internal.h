@@ -30,6 +30,7 @@ struct sip_core {
     struct pool *forks;
     struct timers timers; /* of forks */
     struct sip_dispatch dispatch;
+    struct sip_partner_state partners[SIP_PARTNERS_MAX];
     uint64_t loop_seed[2];
     uint64_t next_tick; /* gauges, datagram flows */
     uint64_t ticks;

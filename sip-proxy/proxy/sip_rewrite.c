@@ -65,6 +65,13 @@ static void record_route(struct sip_core *core, const struct sip_msg *request,
 
     if (p->route->kind == SIP_ROUTE_CLIENT)
         token.sips = p->route->sips;
+    if (p->route->partner) {
+        /* Many users share the connection, and dialogs outlive it. */
+        token.partner = true;
+        token.flow.generation = p->route->partner;
+        if (p->route->kind == SIP_ROUTE_SERVER)
+            token.sips = sip_rewrite_is_sips(request);
+    }
     sip_token_write(&core->config->keys, &token, &binding, text);
     push_hop(core, SIP_HDR_RECORD_ROUTE, p->to, text);
     push_hop(core, SIP_HDR_RECORD_ROUTE, p->from, text);

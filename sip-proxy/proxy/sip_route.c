@@ -123,6 +123,37 @@ static enum sip_token_verdict contact_token(const struct sip_core *core,
     return verdict;
 }
 
+static void to_partner(uint32_t tag, struct sip_route *route)
+{
+    route->kind = SIP_ROUTE_CLIENT;
+    route->flow = NULL;
+    route->partner = tag;
+}
+
+/* A first request to another domain. Returns false when it is none that we
+ * know. */
+static bool to_domain(const struct sip_core *core,
+                      const struct sip_msg *request, struct sip_route *route)
+{
+    const struct sip_partner_config *cfg = &core->config->partners;
+    struct span domain = request->uri.host.name;
+    int partner;
+
+    if (request->uri.scheme != SIP_SCHEME_SIP &&
+        request->uri.scheme != SIP_SCHEME_SIPS)
+        return false;
+    if (sip_partner_is_blocked(cfg, domain)) {
+        refuse(route, SIP_REFUSED_blocked_domain);
+        return true;
+    }
+    partner = sip_partner_find(cfg, domain);
+    if (partner < 0)
+        return false;
+    to_partner(sip_partner_tag(&cfg->items[partner]), route);
+    route->sips = request->uri.scheme == SIP_SCHEME_SIPS;
+    return true;
+}
+
 static void from_inside(const struct sip_core *core,
                         const struct sip_msg *request, const struct top *top,
                         struct sip_route *route)
@@ -132,6 +163,8 @@ static void from_inside(const struct sip_core *core,
     if (top->verdict == SIP_TOKEN_VALID) {
         if (top->token.use == SIP_TOKEN_CONTACT)
             refuse(route, SIP_REFUSED_forged_token);
+        else if (top->token.partner)
+            to_partner(top->token.flow.generation, route);
         else
             to_flow(core, &top->token, route);
         return;
@@ -150,7 +183,7 @@ static void from_inside(const struct sip_core *core,
     if (request->method == SIP_METHOD_OPTIONS && !request->uri.has_user &&
         is_our_name(core, &request->uri))
         route->kind = SIP_ROUTE_SELF;
-    else
+    else if (!to_domain(core, request, route))
         refuse(route, SIP_REFUSED_no_flow);
 }
 
@@ -196,6 +229,13 @@ static void in_dialog(const struct sip_core *core,
         refuse(route, SIP_REFUSED_unsigned_route);
         return;
     }
+    /* A partner's dialogs are its own, whichever of its connections this is;
+     * nobody else has a token of them. */
+    if (top->token.partner != (route->partner != 0) ||
+        (route->partner && top->token.flow.generation != route->partner)) {
+        refuse(route, SIP_REFUSED_forged_token);
+        return;
+    }
     route->kind = SIP_ROUTE_SERVER;
     route->server =
         server_of_uri(core, top->is_foreign ? &top->next : &request->uri);
@@ -204,10 +244,34 @@ static void in_dialog(const struct sip_core *core,
             sip_dispatch_find_tag(&core->dispatch, top->token.server);
 }
 
+/* False: refused. */
+static bool of_partner(const struct sip_core *core,
+                       const struct sip_msg *request, struct sip_route *route)
+{
+    const struct sip_partner *partner;
+    enum sip_refusal why;
+    int index;
+
+    if (!route->flow->names)
+        return true;
+    why = sip_partner_admit(core, request, route->flow, &index);
+    if (why) {
+        refuse(route, why);
+        return false;
+    }
+    partner = &core->config->partners.items[index];
+    route->partner = sip_partner_tag(partner);
+    if (partner->group)
+        route->group = partner->group;
+    return true;
+}
+
 static void from_outside(const struct sip_core *core,
                          const struct sip_msg *request, const struct top *top,
                          struct sip_route *route)
 {
+    if (!of_partner(core, request, route))
+        return;
     if (sip_msg_has_to_tag(request)) {
         in_dialog(core, request, top, route);
         return;

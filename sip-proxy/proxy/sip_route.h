@@ -30,7 +30,9 @@ struct sip_route {
     uint32_t group;        /* SERVER */
     struct sip_flow *flow; /* CLIENT: where to; SERVER: where from */
     bool sips;             /* CLIENT: the Contact was sips: */
-    bool contact;          /* CLIENT: the token stood in the Request-URI */
+    uint32_t partner; /* sip_partner_tag(): from or to a federation partner.
+                         CLIENT: `flow` is NULL, sip_partner_connect() */
+    bool contact;     /* CLIENT: the token stood in the Request-URI */
 };
 
 /* `flow` is the connection the request came from; NULL from inside. */

@@ -29,6 +29,11 @@
     X(connection_rate, 503, "Too Many Requests")                               \
     X(source_rate, 503, "Too Many Requests")                                   \
     X(guessed_user, 403, "Forbidden")                                          \
+    X(partner_from, 403, "Forbidden")                                          \
+    X(partner_method, 403, "Forbidden")                                        \
+    X(partner_target, 403, "Forbidden")                                        \
+    X(blocked_domain, 403, "Forbidden")                                        \
+    X(partner_unreachable, 504, "Partner Not Reached")                         \
     X(client_full, 503, "Too Many Requests Under Way")                         \
     X(full, 503, "Service Unavailable")
 
@@ -102,6 +107,14 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "credentials that a media server refused")                               \
     X(COUNTER, bans, "bans", "", "sources banned")                             \
     X(GAUGE, banned, "banned_sources", "", "sources banned now")               \
+    X(COUNTER, partners_dialled, "partner_connections", "direction=\"out\"",   \
+      "connections with federation partners")                                  \
+    X(COUNTER, partners_accepted, "partner_connections", "direction=\"in\"",   \
+      "connections with federation partners")                                  \
+    X(COUNTER, requests_to_partners, "partner_requests", "direction=\"out\"",  \
+      "first requests, with federation partners")                              \
+    X(COUNTER, requests_of_partners, "partner_requests", "direction=\"in\"",   \
+      "first requests, with federation partners")                              \
     X(COUNTER, flows_opened, "flows_opened", "", "connections opened")         \
     X(COUNTER, flows_refused, "flows_refused", "",                             \
       "connections refused because the table was full")                        \

@@ -11,6 +11,7 @@ enum {
     MAC_BYTES = SIP_TOKEN_BYTES - BODY_BYTES,
     USE_MASK = 0x03,
     FLAG_SIPS = 0x04,
+    PARTNER_SLOT = 0xFFFFFF, /* no flow has it */
     /* The high bits are a fixed mark: most user parts of forty characters are
      * recognised as no token before any HMAC is computed. */
     MARK_MASK = 0xF8,
@@ -67,8 +68,9 @@ void sip_token_write(const struct sip_token_keys *keys,
                               (token->use & USE_MASK)));
     wire_put_u8(&w, key->id);
     wire_put_u16(&w, token->node);
-    wire_put_u32(&w,
-                 (uint32_t)token->worker << 24 | (token->flow.slot & 0xFFFFFF));
+    wire_put_u32(&w, (uint32_t)token->worker << 24 |
+                         (token->partner ? (uint32_t)PARTNER_SLOT
+                                         : token->flow.slot & 0xFFFFFF));
     wire_put_u32(&w, token->flow.generation);
     wire_put_u16(&w, token->server);
     mac_of(key, bytes, binding, mac);
@@ -125,6 +127,7 @@ enum sip_token_verdict sip_token_read(const struct sip_token_keys *keys,
     place = wire_u32(&r);
     ret_token->worker = (uint8_t)(place >> 24);
     ret_token->flow.slot = place & 0xFFFFFF;
+    ret_token->partner = ret_token->flow.slot == PARTNER_SLOT;
     ret_token->flow.generation = wire_u32(&r);
     ret_token->server = wire_u16(&r);
     return SIP_TOKEN_VALID;

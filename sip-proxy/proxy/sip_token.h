@@ -41,7 +41,10 @@ struct sip_token {
     uint16_t node;   /* which edge host */
     uint8_t worker;  /* which of its threads owns the connection */
     uint16_t server; /* sip_server_tag() of the media server, 0: none */
-    /* Slot below 2^24; the generation has the process's epoch mixed in (see
+    /* A federation partner: the generation is its tag (sip_partner.h), no
+     * connection is named. */
+    bool partner;
+    /* Slot below 2^24 - 1; the generation has the process's epoch mixed in (see
      * sip_flow.h), so that a token of an earlier run names nothing. */
     struct pool_id flow;
 };

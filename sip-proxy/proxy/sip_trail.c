@@ -153,6 +153,7 @@ const char *sip_trail_rule_str(enum sip_trail_rule rule)
         [SIP_TRAIL_SELF] = "answered by the edge",
         [SIP_TRAIL_SERVER] = "to a media server",
         [SIP_TRAIL_CLIENT] = "to a client's connection",
+        [SIP_TRAIL_PARTNER] = "to a federation partner",
         [SIP_TRAIL_CANCEL] = "cancels a call being set up",
     };
 

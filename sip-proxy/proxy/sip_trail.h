@@ -24,10 +24,11 @@ enum {
 enum sip_trail_rule {
     SIP_TRAIL_OPEN, /* nothing decided (an ACK or CANCEL of nothing) */
     SIP_TRAIL_REFUSED,
-    SIP_TRAIL_SELF,   /* answered by the edge */
-    SIP_TRAIL_SERVER, /* to a media server */
-    SIP_TRAIL_CLIENT, /* down a client's connection */
-    SIP_TRAIL_CANCEL, /* of an INVITE under way */
+    SIP_TRAIL_SELF,    /* answered by the edge */
+    SIP_TRAIL_SERVER,  /* to a media server */
+    SIP_TRAIL_CLIENT,  /* down a client's connection */
+    SIP_TRAIL_PARTNER, /* to a federation partner */
+    SIP_TRAIL_CANCEL,  /* of an INVITE under way */
 };
 
 enum sip_trail_token {
