@@ -56,6 +56,7 @@ int main(int argc, char **argv)
         .worker_free = turn_worker_free,
         .endpoints = turn_server_endpoints,
         .status = turn_server_status,
+        .metrics = turn_server_metrics,
     };
 
     return daemon_main(&spec, argc, argv);

@@ -4,7 +4,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 enum {
     MINUTE_MS = 60000,
@@ -52,6 +55,11 @@ static const struct option_def listen_options[] = {
      .flags = OPT_LIST,
      .help = "only these may allocate here, the others only Bind; "
              "repeated: client=10.0.0.0/24,client=10.1.0.0/24"},
+    {.name = "realm",
+     .type = OPT_STRING,
+     .offset = FIELD(realm),
+     .help = "realm of the clients that come here; without: by server-name, "
+             "else the default realm"},
 };
 #undef FIELD
 
@@ -59,6 +67,7 @@ static const struct option_table listen_table = {
     listen_options, ARRAY_SIZE(listen_options),
     sizeof(struct turn_listen_config), "address"};
 
+#define REALM_FIELD(f) offsetof(struct turn_config, realm.f)
 #define FIELD(f) offsetof(struct turn_config, f)
 static const struct option_def options[] = {
     {.name = "listen",
@@ -101,26 +110,28 @@ static const struct option_def options[] = {
      .help = "with a certificate, UDP listeners take DTLS clients as well"},
     {.name = "realm",
      .type = OPT_STRING,
-     .offset = FIELD(realm),
+     .offset = FIELD(realm.name),
      .min = 1,
-     .max = 127,
+     .max = TURN_REALM_NAME_MAX,
      .fallback = "edge",
      .flags = OPT_RELOAD,
-     .help = "realm of the credentials"},
-    {.name = "users-file",
-     .type = OPT_SECRET_FILE,
-     .offset = FIELD(users),
-     .max = MIB_64,
-     .flags = OPT_RELOAD,
-     .help = "lines name:password or name:HA1 (32 hex digits of "
-             "MD5(name:realm:password), or 64 of SHA-256)"},
-    {.name = "secret-file",
-     .type = OPT_SECRET_FILE,
-     .offset = FIELD(secrets),
-     .max = 4096,
-     .flags = OPT_RELOAD,
-     .help = "shared secrets of time-limited users (TURN REST), one a line, "
-             "the newest first; all are accepted"},
+     .help = "realm of the credentials; what follows up to realm-bandwidth is "
+             "of this realm"},
+    TURN_REALM_ROWS(REALM_FIELD),
+    {.name = "extra-realm",
+     .type = OPT_OBJECT,
+     .object = &turn_realm_table,
+     .offset = FIELD(more_realms),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "a realm beside it with users, secrets, peers and quotas of its "
+             "own (nothing is inherited): NAME,users-file=FILE,…"},
+    {.name = "quota-of",
+     .type = OPT_OBJECT,
+     .object = &turn_quota_table,
+     .offset = FIELD(quotas),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "USER=NUMBER of allocations instead of user-quota: a media server "
+             "takes four a call with one user"},
     {.name = "nonce-lifetime",
      .type = OPT_DURATION,
      .offset = FIELD(nonce_lifetime),
@@ -129,23 +140,6 @@ static const struct option_def options[] = {
      .fallback = "1h",
      .flags = OPT_RELOAD,
      .help = "how long a nonce is good for"},
-    {.name = "allow-peer",
-     .type = OPT_CIDR,
-     .offset = FIELD(allow_peer),
-     .flags = OPT_LIST | OPT_RELOAD,
-     .help = "peers to reach although they are private or special: "
-             "10.0.0.0/24:10000-20000"},
-    {.name = "deny-peer",
-     .type = OPT_CIDR,
-     .offset = FIELD(deny_peer),
-     .flags = OPT_LIST | OPT_RELOAD,
-     .help = "peers never to reach; goes before allow-peer"},
-    {.name = "public-peers",
-     .type = OPT_BOOL,
-     .offset = FIELD(public_peers),
-     .fallback = "true",
-     .flags = OPT_RELOAD,
-     .help = "public addresses are peers without being listed"},
     {.name = "hairpin",
      .type = OPT_BOOL,
      .offset = FIELD(hairpin),
@@ -178,19 +172,6 @@ static const struct option_def options[] = {
      .flags = OPT_RELOAD,
      .help = "allocations alive at the same time; over it 508 (memory for "
              "as many as at the start)"},
-    {.name = "user-quota",
-     .type = OPT_U32,
-     .offset = FIELD(user_quota),
-     .fallback = "0",
-     .flags = OPT_RELOAD,
-     .help = "allocations of one user; over it 486; 0: no limit"},
-    {.name = "source-quota",
-     .type = OPT_U32,
-     .offset = FIELD(source_quota),
-     .fallback = "0",
-     .flags = OPT_RELOAD,
-     .help = "allocations of one client address (IPv6: /64); over it 486; "
-             "0: no limit"},
     {.name = "max-permissions",
      .type = OPT_U16,
      .offset = FIELD(max_permissions),
@@ -207,22 +188,6 @@ static const struct option_def options[] = {
      .fallback = "64",
      .flags = OPT_RELOAD,
      .help = "channels of one allocation; over it 508"},
-    {.name = "max-bandwidth",
-     .type = OPT_SIZE,
-     .offset = FIELD(max_bandwidth),
-     .max = (uint64_t)1 << 40,
-     .fallback = "0",
-     .flags = OPT_RELOAD,
-     .help = "bytes per second of one allocation, each way; what is over it "
-             "is dropped; 0: no limit"},
-    {.name = "user-bandwidth",
-     .type = OPT_SIZE,
-     .offset = FIELD(user_bandwidth),
-     .max = (uint64_t)1 << 40,
-     .fallback = "0",
-     .flags = OPT_RELOAD,
-     .help = "bytes per second of all allocations of a user, both ways "
-             "together; 0: no limit"},
     {.name = "total-bandwidth",
      .type = OPT_SIZE,
      .offset = FIELD(total_bandwidth),
@@ -349,16 +314,67 @@ static void check_tls(struct config_build *build, const struct turn_config *c)
     }
 }
 
-static void check_users(struct config_build *build, const struct turn_config *c)
+static const struct turn_realm_config *find_realm(const struct turn_config *c,
+                                                  const char *name)
+{
+    if (!name || strcmp(c->realm.name, name) == 0)
+        return &c->realm;
+    for (size_t i = 0; i < c->more_realms.n; i++) {
+        const struct turn_realm_config *realm = &c->more_realms.items[i];
+
+        if (realm->name && strcmp(realm->name, name) == 0)
+            return realm;
+    }
+    return NULL;
+}
+
+/* A listener keeps its realm until a restart, so no reload may remove it. */
+static void check_realm_names(struct config_build *build,
+                              const struct turn_config *c)
+{
+    char key[64];
+
+    for (size_t i = 0; i < c->listen.n; i++) {
+        if (find_realm(c, c->listen.items[i].realm))
+            continue;
+        snprintf(key, sizeof(key), "listen[%zu].realm", i);
+        config_error(build, key,
+                     "\"%s\" is neither realm nor the name of an extra-realm",
+                     c->listen.items[i].realm);
+    }
+    for (size_t i = 0; i < c->quotas.n; i++) {
+        if (find_realm(c, c->quotas.items[i].realm))
+            continue;
+        snprintf(key, sizeof(key), "quota-of[%zu].realm", i);
+        config_error(build, key,
+                     "\"%s\" is neither realm nor the name of an extra-realm",
+                     c->quotas.items[i].realm);
+    }
+}
+
+static bool has_users(const struct turn_realm_config *realm)
+{
+    return realm->users.path || realm->secrets.path;
+}
+
+static void check_realms(struct config_build *build,
+                         const struct turn_config *c)
 {
     struct turn_rules *rules = NULL;
     char error[TURN_RULES_ERROR_SIZE] = "";
+    bool has_any = has_users(&c->realm);
 
-    if (!c->users.path && !c->secrets.path)
+    for (size_t i = 0; i < c->more_realms.n; i++) {
+        if (!c->more_realms.items[i].name)
+            return; /* said already */
+        has_any |= has_users(&c->more_realms.items[i]);
+    }
+    check_realm_names(build, c);
+    if (!has_any)
         config_warn(build, "users-file",
                     "neither users-file nor secret-file is set: nobody can "
                     "allocate, only STUN Binding is answered");
-    if (turn_config_rules(c, NULL, 0, &rules, error) == ERR_CONFIG)
+    if (turn_config_rules(c, NULL, 0, NULL, &rules, error) == ERR_CONFIG)
         config_error(build, "users-file", "%s", error);
     turn_rules_unref(rules);
 }
@@ -375,8 +391,8 @@ static void check(struct config_build *build, void *values)
     }
     if (c->max_lifetime < c->lifetime)
         config_error(build, "max-lifetime", "must not be below lifetime");
-    if (c->realm)
-        check_users(build, c);
+    if (c->realm.name)
+        check_realms(build, c);
 }
 
 const struct config_spec turn_config_spec = {
@@ -394,45 +410,89 @@ static struct turn_limits limits_of(const struct turn_config *c)
         .lifetime_max = (uint32_t)(c->max_lifetime / 1000),
         .nonce_lifetime = (uint32_t)(c->nonce_lifetime / 1000),
         .max_allocations = c->max_allocations,
-        .max_per_user = c->user_quota,
-        .max_per_source = c->source_quota,
         .max_permissions = c->max_permissions,
         .max_channels = c->max_channels,
-        .max_bandwidth = c->max_bandwidth,
-        .user_bandwidth = c->user_bandwidth,
         .total_bandwidth = c->total_bandwidth,
         .challenge_rate = c->challenge_rate,
     };
 }
 
-int turn_config_rules(const struct turn_config *c, const struct addr *own,
-                      size_t n_own, struct turn_rules **ret_rules,
-                      char error[TURN_RULES_ERROR_SIZE])
+static struct turn_realm_options
+realm_options_of(const struct turn_config *c,
+                 const struct turn_realm_config *realm, const struct addr *own,
+                 size_t n_own)
 {
-    struct turn_rules_options o = {
-        .realm = span_str(c->realm),
-        .software = c->software ? span_str(c->software) : span_of(NULL, 0),
-        .users = {.users = c->users.value, .secrets = c->secrets.value},
-        .policy = {.allow = c->allow_peer.items,
-                   .n_allow = c->allow_peer.n,
-                   .deny = c->deny_peer.items,
-                   .n_deny = c->deny_peer.n,
-                   .own = own,
-                   .n_own = n_own,
-                   .relays = c->relays.items,
-                   .n_relays = c->relays.n,
-                   .relay_first = c->relay_ports.first,
-                   .relay_last = c->relay_ports.last,
-                   .hairpin = c->hairpin,
-                   .public_peers = c->public_peers},
-        .limits = limits_of(c),
-        .log_allocations = c->log_allocations,
-    };
+    struct turn_realm_options o = turn_realm_config_options(realm);
 
+    o.policy.own = own;
+    o.policy.n_own = n_own;
+    o.policy.relays = c->relays.items;
+    o.policy.n_relays = c->relays.n;
+    o.policy.relay_first = c->relay_ports.first;
+    o.policy.relay_last = c->relay_ports.last;
+    o.policy.hairpin = c->hairpin;
+    return o;
+}
+
+/* The exceptions of one realm's users. Borrows; `out` has room for all. */
+static void fill_quotas(const struct turn_config *c,
+                        const struct turn_realm_config *realm,
+                        struct turn_user_quota *out,
+                        struct turn_realm_options *o)
+{
+    o->quotas = out;
+    o->n_quotas = 0;
+    for (size_t i = 0; i < c->quotas.n; i++) {
+        const struct turn_quota_config *q = &c->quotas.items[i];
+
+        if (q->user && find_realm(c, q->realm) == realm)
+            out[o->n_quotas++] =
+                (struct turn_user_quota){span_str(q->user), q->allocations};
+    }
+}
+
+static void fill_alternates(const struct turn_config *c,
+                            struct turn_rules_options *o)
+{
     for (size_t i = 0; i < c->alternate.n; i++) {
         const struct addr *a = &c->alternate.items[i];
 
-        *(a->family == ADDR_V6 ? &o.alternate_v6 : &o.alternate_v4) = *a;
+        *(a->family == ADDR_V6 ? &o->alternate_v6 : &o->alternate_v4) = *a;
     }
-    return turn_rules_new(ret_rules, &o, error);
+}
+
+int turn_config_rules(const struct turn_config *c, const struct addr *own,
+                      size_t n_own, const uint8_t *slots,
+                      struct turn_rules **ret_rules,
+                      char error[TURN_RULES_ERROR_SIZE])
+{
+    struct turn_rules_options o = {
+        .realm = realm_options_of(c, &c->realm, own, n_own),
+        .software = c->software ? span_str(c->software) : span_of(NULL, 0),
+        .limits = limits_of(c),
+        .log_allocations = c->log_allocations,
+    };
+    size_t n = c->more_realms.n;
+    struct turn_realm_options *more = mem_zarray(n + 1, sizeof(*more));
+    struct turn_user_quota *quotas =
+        mem_zarray((n + 1) * c->quotas.n + 1, sizeof(*quotas));
+    int err = -ENOMEM;
+
+    if (more && quotas) {
+        fill_quotas(c, &c->realm, quotas, &o.realm);
+        for (size_t i = 0; i < n; i++) {
+            const struct turn_realm_config *realm = &c->more_realms.items[i];
+
+            more[i] = realm_options_of(c, realm, own, n_own);
+            more[i].slot = slots ? slots[i] : 0;
+            fill_quotas(c, realm, &quotas[(i + 1) * c->quotas.n], &more[i]);
+        }
+        o.more = more;
+        o.n_more = n;
+        fill_alternates(c, &o);
+        err = turn_rules_new(ret_rules, &o, error);
+    }
+    mem_free(more);
+    mem_free(quotas);
+    return err;
 }

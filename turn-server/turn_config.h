@@ -6,8 +6,8 @@
 #define TURN_CONFIG_H
 
 #include "app/config.h"
-#include "turn/turn_rules.h"
 #include "turn/turn_shared.h"
+#include "turn_config_realm.h"
 
 /* Index of the transport in struct endpoint. */
 enum turn_listen {
@@ -26,6 +26,8 @@ struct turn_listen_config {
     struct endpoint address;
     int role;                /* enum turn_role */
     struct cidr_list client; /* who may relay; empty: everybody */
+    const char *realm;       /* of its clients; NULL: by server name, else the
+                                default one */
 };
 
 /* Times in milliseconds unless the name says otherwise. */
@@ -39,26 +41,18 @@ struct turn_config {
     const char *key;
     bool dtls;
 
-    const char *realm;
-    struct option_secret users;
-    struct option_secret secrets;
+    struct turn_realm_config realm; /* the default one */
+    CONFIG_LIST(struct turn_realm_config) more_realms;
+    CONFIG_LIST(struct turn_quota_config) quotas;
     uint64_t nonce_lifetime;
-
-    struct cidr_list allow_peer;
-    struct cidr_list deny_peer;
-    bool public_peers;
     bool hairpin;
 
     uint64_t lifetime;
     uint64_t max_lifetime;
     uint32_t max_allocations;
-    uint32_t user_quota;
-    uint32_t source_quota;
     uint16_t max_permissions;
     uint16_t max_channels;
-    uint64_t max_bandwidth; /* bytes/s */
-    uint64_t user_bandwidth;
-    uint64_t total_bandwidth;
+    uint64_t total_bandwidth; /* bytes/s */
     struct addr_list alternate;
     uint32_t challenge_rate;
     uint32_t max_connections;
@@ -76,11 +70,13 @@ struct turn_config {
 
 extern const struct config_spec turn_config_spec;
 
-/* Users, peers and limits of these settings. `own` are addresses of ours
- * (turn_policy.h). Returns 0; ERR_CONFIG with the reason in `error`; -ENOMEM.
+/* Realms, peers and limits of these settings. `own` are addresses of ours
+ * (turn_policy.h), `slots` those of each extra realm (turn_realm.h; NULL where
+ * nobody counts). Returns 0; ERR_CONFIG with the reason in `error`; -ENOMEM.
  */
 int turn_config_rules(const struct turn_config *c, const struct addr *own,
-                      size_t n_own, struct turn_rules **ret_rules,
+                      size_t n_own, const uint8_t *slots,
+                      struct turn_rules **ret_rules,
                       char error[TURN_RULES_ERROR_SIZE]);
 
 #endif /* TURN_CONFIG_H */

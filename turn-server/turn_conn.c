@@ -3,6 +3,7 @@
 #include "turn_worker_internal.h"
 
 #include "base/err.h"
+#include "net/tls_session.h"
 #include "stun/stun_msg.h"
 
 #define LOG_COMPONENT "turn"
@@ -136,6 +137,23 @@ static const struct stream_events events = {
     .on_closed = on_closed,
 };
 
+static uint32_t realm_of(const struct turn_door *door,
+                         const struct stream *stream)
+{
+    const struct tls_session *tls = stream_tls(stream);
+    struct turn_rules *rules;
+    struct tls_ctx *unused;
+    uint32_t realm;
+
+    if (!tls || door->group->has_realm)
+        return door->group->realm;
+    turn_server_snapshot(door->owner->server, &rules, &unused);
+    realm = turn_listen_realm(door->group, rules, tls_session_server_name(tls));
+    turn_rules_unref(rules);
+    tls_ctx_unref(unused);
+    return realm;
+}
+
 void turn_conn_accept(struct listener *listener, struct stream *stream,
                       void *arg)
 {
@@ -159,6 +177,7 @@ void turn_conn_accept(struct listener *listener, struct stream *stream,
     conn->client.transport = stream_tls(stream) ? TURN_TLS : TURN_TCP;
     conn->client.access =
         (uint8_t)turn_listen_access(door->group, &conn->client.remote);
+    conn->client.realm = realm_of(door, stream);
     conn->last_frame = now;
     buf_init(&conn->partial, PARTIAL_MAX);
     alarm_init(&conn->idle, w->worker, on_idle);

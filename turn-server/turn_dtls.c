@@ -16,9 +16,12 @@ static struct turn_client client_of(const struct turn_worker *w,
                                  .transport = TURN_DTLS};
 
     for (size_t i = 0; i < w->n_doors; i++) {
-        if (w->doors[i].udp == c->udp)
-            client.access =
-                (uint8_t)turn_listen_access(w->doors[i].group, &c->remote);
+        const struct turn_listen_group *group = w->doors[i].group;
+
+        if (w->doors[i].udp != c->udp)
+            continue;
+        client.access = (uint8_t)turn_listen_access(group, &c->remote);
+        client.realm = group->realm;
     }
     return client;
 }

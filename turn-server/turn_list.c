@@ -93,6 +93,8 @@ static void put_allocation(struct buf *json, const struct turn_alloc_info *info,
     json_str(json, addr_str(&info->client.remote, text));
     json_key(json, "transport");
     json_str(json, transports[info->client.transport]);
+    json_key(json, "realm");
+    json_string(json, info->realm);
     json_key(json, "user");
     json_string(json, info->user);
     put_relayed(json, info);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "turn_list.h"
+#include "turn_realms.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -28,6 +29,7 @@ struct turn_server {
     uint32_t relay_ports; /* in all */
     struct daemon *daemon;
     struct turn_worker **workers;
+    struct turn_realms *realms; /* their figures */
     struct turn_lister *lister;
 
     pthread_mutex_t lock; /* guards the two below */
@@ -50,6 +52,12 @@ struct turn_shared *turn_server_shared(const struct turn_server *server)
 struct conn_limit *turn_server_limit(const struct turn_server *server)
 {
     return server->limit;
+}
+
+struct turn_realm_stats *
+turn_server_realm_stats(const struct turn_server *server, int worker)
+{
+    return turn_realms_block(server->realms, (unsigned)worker);
 }
 
 void turn_server_set_worker(struct turn_server *server, int index,
@@ -114,11 +122,9 @@ static void add_interfaces(struct turn_server *server,
 }
 
 /* The admin listener is loopback or a socket file; it is ours as well. */
-static int collect_own(struct turn_server *server, const struct turn_config *c)
+static void collect_own(struct turn_server *server, const struct turn_config *c)
 {
-    server->own = mem_zarray(OWN_MAX, sizeof(*server->own));
-    if (!server->own)
-        return -ENOMEM;
+    server->n_own = 0;
     for (size_t i = 0; i < server->n_listeners; i++) {
         const struct addr *a = &server->listeners[i].addr;
 
@@ -129,7 +135,6 @@ static int collect_own(struct turn_server *server, const struct turn_config *c)
     }
     if (c->common.admin_listen.family != ADDR_NONE)
         add_own(server, c->common.admin_listen, c->common.admin_listen.port);
-    return 0;
 }
 
 /* --- snapshots --- */
@@ -159,9 +164,16 @@ static int make_snapshot(struct turn_server *server,
                          struct turn_rules **ret_rules,
                          struct tls_ctx **ret_tls, char error[TLS_ERROR_SIZE])
 {
-    int err =
-        turn_config_rules(c, server->own, server->n_own, ret_rules, error);
+    uint8_t slots[TURN_REALMS_MAX];
+    int err;
 
+    if (!turn_realms_assign(server->realms, c, slots)) {
+        snprintf(error, TLS_ERROR_SIZE, "more than %d realms", TURN_REALMS_MAX);
+        return ERR_CONFIG;
+    }
+    collect_own(server, c); /* this host's addresses may have changed */
+    err = turn_config_rules(c, server->own, server->n_own, slots, ret_rules,
+                            error);
     if (err < 0)
         return err;
     err = make_tls(server, c, ret_tls, error);
@@ -180,6 +192,23 @@ enum turn_access turn_listen_access(const struct turn_listen_group *l,
     if (l->n_clients > 0 && !cidr_list_has_ip(l->clients, l->n_clients, client))
         return TURN_ACCESS_BINDING;
     return TURN_ACCESS_RELAY;
+}
+
+uint32_t turn_listen_realm(const struct turn_listen_group *l,
+                           const struct turn_rules *rules,
+                           const char *server_name)
+{
+    if (l->has_realm)
+        return l->realm;
+    return turn_rules_realm_of_server(rules, span_str(server_name));
+}
+
+static void set_realm(struct turn_listen_group *l, const char *name,
+                      const char *default_name)
+{
+    l->has_realm = name != NULL;
+    if (name && strcmp(name, default_name) != 0)
+        l->realm = turn_realm_id(span_str(name));
 }
 
 static int open_listener(struct turn_server *server,
@@ -225,6 +254,8 @@ static int open_listeners(struct turn_server *server,
 
         if (err < 0)
             return err;
+        set_realm(&server->listeners[i], c->listen.items[i].realm,
+                  c->realm.name);
     }
     return 0;
 }
@@ -257,11 +288,12 @@ static int start(struct turn_server *server, const struct turn_config *c,
     int err;
 
     server->workers = mem_zarray(workers, sizeof(struct turn_worker *));
-    if (!server->workers)
+    server->own = mem_zarray(OWN_MAX, sizeof(*server->own));
+    if (!server->workers || !server->own)
         return -ENOMEM;
     err = open_listeners(server, c, workers);
     if (err == 0)
-        err = collect_own(server, c);
+        err = turn_realms_new(&server->realms, workers);
     if (err == 0)
         err = turn_shared_new(&server->shared, c->relays.items, c->relays.n,
                               c->relay_ports.first, c->relay_ports.last);
@@ -277,6 +309,7 @@ static int start(struct turn_server *server, const struct turn_config *c,
         log_error("%s", error);
         return err;
     }
+    turn_realms_take(server->realms, server->rules);
     server->relay_ports = (uint32_t)c->relays.n * ports;
     check_relay_addresses(c);
     return 0;
@@ -327,6 +360,7 @@ int turn_server_reload(void *state, const struct config *config,
     pthread_mutex_lock(&server->lock);
     turn_rules_unref(server->rules);
     server->rules = rules;
+    turn_realms_take(server->realms, rules);
     if (tls) { /* a listener that does TLS goes on doing it */
         tls_ctx_unref(server->tls);
         server->tls = tls;
@@ -344,6 +378,7 @@ void turn_server_stop(void *state)
         mem_free(server->listeners[i].clients);
     }
     turn_list_free(server->lister);
+    turn_realms_free(server->realms);
     mem_free(server->workers);
     mem_free(server->listeners);
     mem_free(server->own);
@@ -392,15 +427,28 @@ void turn_server_status(void *state, struct buf *json)
     json_key(json, "allocations");
     json_u64(json, turn_quota_total(server->shared->quota));
     json_key(json, "users");
-    json_u64(json, turn_users_count(rules->users));
+    json_u64(json, turn_users_count(rules->realms[0].users));
     json_key(json, "secrets");
-    json_u64(json, turn_users_secrets(rules->users));
+    json_u64(json, turn_users_secrets(rules->realms[0].users));
+    turn_realms_status(server->realms, rules, json);
     if (tls) {
         int days = tls_ctx_days_left(tls, (int64_t)time(NULL));
 
         json_key(json, "certificate_days_left");
         json_u64(json, days > 0 ? (uint64_t)days : 0);
     }
+    turn_rules_unref(rules);
+    tls_ctx_unref(tls);
+}
+
+void turn_server_metrics(void *state, struct buf *out)
+{
+    struct turn_server *server = state;
+    struct turn_rules *rules;
+    struct tls_ctx *tls;
+
+    turn_server_snapshot(server, &rules, &tls);
+    turn_realms_metrics(server->realms, rules, out);
     turn_rules_unref(rules);
     tls_ctx_unref(tls);
 }

@@ -50,11 +50,18 @@ struct turn_listen_group {
     enum turn_role role;
     struct cidr *clients; /* who may relay; none: everybody */
     size_t n_clients;
+    bool has_realm; /* and this is it; else server names tell */
+    uint32_t realm;
 };
 
 /* What a client at this listener may do. */
 enum turn_access turn_listen_access(const struct turn_listen_group *l,
                                     const struct addr *client);
+
+/* The realm of a client here that asked for `server_name` ("": for none). */
+uint32_t turn_listen_realm(const struct turn_listen_group *l,
+                           const struct turn_rules *rules,
+                           const char *server_name);
 
 struct turn_server;
 
@@ -66,12 +73,15 @@ int turn_server_reload(void *state, const struct config *config,
 void turn_server_stop(void *state);
 void turn_server_endpoints(void *state, struct admin *admin);
 void turn_server_status(void *state, struct buf *json);
+void turn_server_metrics(void *state, struct buf *out);
 
 /* For workers; constant after the start. */
 const struct turn_listen_group *
 turn_server_listeners(const struct turn_server *server, size_t *ret_n);
 struct turn_shared *turn_server_shared(const struct turn_server *server);
 struct conn_limit *turn_server_limit(const struct turn_server *server);
+struct turn_realm_stats *
+turn_server_realm_stats(const struct turn_server *server, int worker);
 
 /* Each worker's state by its index: set and read on that worker's thread. */
 struct turn_worker;

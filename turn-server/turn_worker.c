@@ -224,7 +224,8 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
         struct turn_client client = {.remote = p->from,
                                      .local = p->to,
                                      .link = door->link,
-                                     .transport = TURN_UDP};
+                                     .transport = TURN_UDP,
+                                     .realm = door->group->realm};
         struct turn_packet packet = {span_of(p->data, p->len), p->tos};
 
         if (w->dtls && p->len > 0 && dtls_is_first_byte(p->data[0]) &&
@@ -327,6 +328,8 @@ static int make_tables(struct turn_worker *w, const struct turn_config *c,
         .shared = turn_server_shared(w->server),
         .rules = rules,
         .stats = &w->stats->core,
+        .realm_stats =
+            turn_server_realm_stats(w->server, worker_index(w->worker)),
         .max_allocations = c->max_allocations,
     };
     /* A packet may come or go inside a header, inside a DTLS record. */

@@ -84,6 +84,9 @@ struct daemon_spec {
     /* More members for the object of /status (json_key() and value). */
     void (*status)(void *state, struct buf *json);
 
+    /* More lines of /metrics, in whole families (HELP, TYPE, values). */
+    void (*metrics)(void *state, struct buf *out);
+
     /* False, and reasons a line each, while not able to serve. */
     bool (*ready)(void *state, struct buf *reasons);
 };

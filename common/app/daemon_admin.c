@@ -63,6 +63,8 @@ static int get_metrics(const struct admin_request *request, struct buf *body,
                daemon->prefix, daemon->prefix, daemon->prefix,
                daemon->reloads_refused);
     stats_write_metrics(daemon->stats, body);
+    if (daemon->spec->metrics)
+        daemon->spec->metrics(daemon->state, body);
     return 200;
 }
 

@@ -196,9 +196,9 @@ static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
 static struct turn_rules *make_rules(void)
 {
     struct turn_rules_options options = {
-        .realm = span_str("r"),
-        .users = {.users = span_str("alice:x\nbob:x")},
-        .policy = {.public_peers = true},
+        .realm = {.name = span_str("r"),
+                  .users = {.users = span_str("alice:x\nbob:x")},
+                  .policy = {.public_peers = true}},
         .limits = {.lifetime_default = 600,
                    .lifetime_max = 3600,
                    .nonce_lifetime = 600,

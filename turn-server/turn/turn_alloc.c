@@ -40,38 +40,59 @@ struct turn_alloc *turn_alloc_find(struct turn_core *core,
     return alloc && alloc->expires > now ? alloc : NULL;
 }
 
-static enum stun_code take_quota(struct turn_core *core,
-                                 const struct turn_request *rq,
-                                 struct turn_quota_hold *hold)
+static uint64_t *quota_counter(struct turn_stats *stats,
+                               enum turn_quota_verdict verdict)
 {
-    const struct turn_limits *limits = &core->rules->limits;
-    struct turn_quota_limits quota = {
-        limits->max_allocations, limits->max_per_user, limits->max_per_source};
-
-    switch (turn_quota_take(core->shared->quota, rq->who.quota_name,
-                            &rq->client->remote, &quota, hold)) {
-    case TURN_QUOTA_OK:
-        return STUN_OK;
+    switch (verdict) {
+    case TURN_QUOTA_REALM:
+        return &stats->quota_realm;
     case TURN_QUOTA_USER:
-        stats_inc(&core->stats->quota_user);
-        return STUN_QUOTA_REACHED;
+        return &stats->quota_user;
     case TURN_QUOTA_SOURCE:
-        stats_inc(&core->stats->quota_source);
-        return STUN_QUOTA_REACHED;
-    case TURN_QUOTA_TOTAL:
-        stats_inc(&core->stats->quota_total);
-        break;
-    case TURN_QUOTA_NO_MEMORY:
-        break;
+        return &stats->quota_source;
+    default:
+        return &stats->quota_total;
     }
-    return STUN_INSUFFICIENT_CAPACITY;
 }
 
-static void fill(struct turn_core *core, struct turn_alloc *alloc,
-                 const struct turn_request *rq)
+enum stun_code turn_quota_of(struct turn_core *core,
+                             const struct turn_request *rq,
+                             struct turn_quota_hold *hold)
 {
-    uint64_t bandwidth = core->rules->limits.max_bandwidth;
+    const struct turn_realm_limits *limits = &rq->realm->limits;
+    struct turn_quota_limits quota = {
+        core->rules->limits.max_allocations, limits->max_allocations,
+        turn_realm_user_quota(rq->realm, rq->who.quota_name),
+        limits->max_per_source};
+    struct turn_quota_who who = {rq->realm->id, rq->who.quota_name,
+                                 &rq->client->remote};
+    enum turn_quota_verdict verdict =
+        turn_quota_take(core->shared->quota, &who, &quota, hold);
 
+    if (verdict == TURN_QUOTA_OK)
+        return STUN_OK;
+    if (verdict == TURN_QUOTA_NO_MEMORY)
+        return STUN_INSUFFICIENT_CAPACITY;
+    stats_inc(quota_counter(core->stats, verdict));
+    stats_inc(&turn_realm_figures(core, rq->realm)->quota_reached);
+    return verdict == TURN_QUOTA_TOTAL ? STUN_INSUFFICIENT_CAPACITY
+                                       : STUN_QUOTA_REACHED;
+}
+
+void turn_alloc_set_bandwidth(struct turn_alloc *alloc, uint64_t now)
+{
+    uint64_t bandwidth = alloc->realm->limits.max_bandwidth;
+
+    if (alloc->bandwidth[0].per_second_milli == bandwidth * 1000)
+        return;
+    for (size_t i = 0; i < TURN_DIRECTIONS; i++)
+        ratelim_init(&alloc->bandwidth[i], bandwidth * 1000,
+                     bandwidth > 65536 ? bandwidth : 65536, now);
+}
+
+static void fill(struct turn_alloc *alloc, const struct turn_request *rq)
+{
+    alloc->realm = rq->realm;
     alloc->client = *rq->client;
     alloc->expires = UINT64_MAX;
     alloc->name_hash = rq->who.name_hash;
@@ -82,9 +103,7 @@ static void fill(struct turn_core *core, struct turn_alloc *alloc,
     timer_init(&alloc->timer, 0);
     turn_perms_init(&alloc->perms);
     turn_chans_init(&alloc->chans);
-    for (size_t i = 0; i < TURN_DIRECTIONS; i++)
-        ratelim_init(&alloc->bandwidth[i], bandwidth * 1000,
-                     bandwidth > 65536 ? bandwidth : 65536, rq->now);
+    turn_alloc_set_bandwidth(alloc, rq->now);
 }
 
 enum stun_code turn_alloc_new(struct turn_core *core,
@@ -94,7 +113,7 @@ enum stun_code turn_alloc_new(struct turn_core *core,
     struct turn_quota_hold hold;
     struct turn_alloc *alloc;
     struct pool_id id;
-    enum stun_code code = take_quota(core, rq, &hold);
+    enum stun_code code = turn_quota_of(core, rq, &hold);
 
     if (code != STUN_OK)
         return code;
@@ -105,7 +124,7 @@ enum stun_code turn_alloc_new(struct turn_core *core,
     }
     alloc->id = id;
     alloc->hold = hold;
-    fill(core, alloc, rq);
+    fill(alloc, rq);
     if (map_put(&core->by_client,
                 span_of(&alloc->client, sizeof(alloc->client)), alloc) < 0) {
         turn_quota_give(core->shared->quota, &alloc->hold);
@@ -224,18 +243,22 @@ void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc)
     char client[ADDR_TEXT_SIZE];
     char relay[ADDR_TEXT_SIZE];
     char user[USER_TEXT_SIZE];
+    char realm[USER_TEXT_SIZE];
 
     alloc->is_announced = true;
     stats_inc(&core->stats->allocations_opened);
     stats_inc(gauge_of(core, alloc->client.transport));
+    stats_inc(&turn_realm_figures(core, alloc->realm)->opened);
+    stats_inc(&turn_realm_figures(core, alloc->realm)->allocations);
     if (!core->rules->log_allocations)
         return;
     log_info("allocation opened id=%" PRIx64 " client=%s:%s relay=%s"
-             " user=\"%s\"",
+             " user=\"%s\" realm=\"%s\"",
              pool_id_u64(alloc->id),
              turn_transport_name(alloc->client.transport),
              addr_str(&alloc->client.remote, client), relay_str(alloc, relay),
-             text_printable(turn_quota_user(&alloc->hold), user, sizeof(user)));
+             text_printable(turn_quota_user(&alloc->hold), user, sizeof(user)),
+             text_printable(alloc->realm->name, realm, sizeof(realm)));
 }
 
 static void say_ended(struct turn_core *core, const struct turn_alloc *alloc,
@@ -258,6 +281,7 @@ static void count_end(struct turn_core *core, const struct turn_alloc *alloc,
                       enum turn_end why)
 {
     stats_dec(gauge_of(core, alloc->client.transport));
+    stats_dec(&turn_realm_figures(core, alloc->realm)->allocations);
     switch (why) {
     case TURN_END_EXPIRED:
         stats_inc(&core->stats->expired);
@@ -270,6 +294,10 @@ static void count_end(struct turn_core *core, const struct turn_alloc *alloc,
     case TURN_END_DISCONNECTED:
         stats_inc(&core->stats->disconnected);
         say_ended(core, alloc, "disconnected");
+        break;
+    case TURN_END_REALM_GONE:
+        stats_inc(&core->stats->realm_gone);
+        say_ended(core, alloc, "realm_gone");
         break;
     case TURN_END_SHUTDOWN:
         say_ended(core, alloc, "shutdown");

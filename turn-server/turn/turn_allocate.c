@@ -111,37 +111,52 @@ static enum stun_code code_of(int err)
                                 : STUN_INSUFFICIENT_CAPACITY;
 }
 
-static enum stun_code open_reserved(struct turn_core *core,
-                                    struct turn_alloc *alloc,
-                                    const struct wish *wish, uint64_t now)
+/* The reservation counted against a quota until now; from here on the
+ * allocation does. */
+static enum stun_code make_reserved(struct turn_core *core,
+                                    struct turn_request *rq,
+                                    const struct wish *wish,
+                                    struct turn_alloc **ret_alloc)
 {
     size_t index;
     uint16_t port;
+    enum stun_code code;
 
-    if (!turn_reserve_claim(core->shared->reserve, wish->token, now, &index,
+    if (!turn_reserve_claim(core->shared->reserve, wish->token, rq->now, &index,
                             &port))
         return STUN_INSUFFICIENT_CAPACITY;
-    return code_of(turn_alloc_open_at(core, alloc, index, port));
+    code = turn_alloc_new(core, rq, ret_alloc);
+    if (code != STUN_OK) {
+        turn_ports_give(core->shared->ports, index, port);
+        return code;
+    }
+    return code_of(turn_alloc_open_at(core, *ret_alloc, index, port));
 }
 
 /* The port above the one just opened is ours; keep it for who brings the
- * token. */
-static void reserve_next(struct turn_core *core, struct turn_alloc *alloc,
-                         unsigned family, uint64_t now)
+ * token. Who may not have another allocation gets no token. */
+static void reserve_next(struct turn_core *core, const struct turn_request *rq,
+                         struct turn_alloc *alloc, unsigned family)
 {
     const struct turn_relay *relay = &alloc->relays[family];
-    uint16_t next = (uint16_t)(relay->local.port + 1);
+    struct turn_reserved next = {.addr = relay->index,
+                                 .port = (uint16_t)(relay->local.port + 1)};
 
     core->env.random(core->env.arg, alloc->token, sizeof(alloc->token));
-    alloc->has_token = turn_reserve_put(core->shared->reserve, alloc->token,
-                                        relay->index, next, now) == 0;
+    if (turn_quota_of(core, rq, &next.hold) == STUN_OK) {
+        alloc->has_token = turn_reserve_put(core->shared->reserve, alloc->token,
+                                            &next, rq->now) == 0;
+        if (!alloc->has_token)
+            turn_quota_give(core->shared->quota, &next.hold);
+    }
     if (!alloc->has_token)
-        turn_ports_give(core->shared->ports, relay->index, next);
+        turn_ports_give(core->shared->ports, next.addr, next.port);
 }
 
 static enum stun_code open_families(struct turn_core *core,
+                                    const struct turn_request *rq,
                                     struct turn_alloc *alloc,
-                                    const struct wish *wish, uint64_t now)
+                                    const struct wish *wish)
 {
     enum stun_code code = STUN_OK;
     size_t opened = 0;
@@ -155,7 +170,7 @@ static enum stun_code open_families(struct turn_core *core,
         if (one == STUN_OK) {
             opened++;
             if (wish->port == TURN_PORT_EVEN_PAIR)
-                reserve_next(core, alloc, family, now);
+                reserve_next(core, rq, alloc, family);
             continue;
         }
         code = one;
@@ -166,8 +181,8 @@ static enum stun_code open_families(struct turn_core *core,
     return opened > 0 ? STUN_OK : code;
 }
 
-static void fill_success(struct turn_core *core, const struct turn_alloc *alloc,
-                         uint64_t now, struct turn_reply *reply)
+static void fill_success(const struct turn_alloc *alloc, uint64_t now,
+                         struct turn_reply *reply)
 {
     for (size_t i = 0; i < TURN_FAMILIES; i++) {
         struct addr *relayed = &reply->relayed[reply->n_relayed];
@@ -175,7 +190,7 @@ static void fill_success(struct turn_core *core, const struct turn_alloc *alloc,
         if (!alloc->relays[i].handle)
             continue;
         *relayed = alloc->relays[i].local;
-        turn_policy_to_advertised(core->rules->policy, relayed);
+        turn_policy_to_advertised(alloc->realm->policy, relayed);
         reply->n_relayed++;
     }
     reply->has_mapped = true;
@@ -190,17 +205,18 @@ static void fill_success(struct turn_core *core, const struct turn_alloc *alloc,
 static enum stun_code make(struct turn_core *core, struct turn_request *rq,
                            const struct wish *wish, uint32_t lifetime_s)
 {
-    struct turn_alloc *alloc;
-    enum stun_code code = turn_alloc_new(core, rq, &alloc);
+    struct turn_alloc *alloc = NULL;
+    enum stun_code code;
 
-    if (code != STUN_OK)
-        return code;
     if (wish->has_token)
-        code = open_reserved(core, alloc, wish, rq->now);
+        code = make_reserved(core, rq, wish, &alloc);
     else
-        code = open_families(core, alloc, wish, rq->now);
+        code = turn_alloc_new(core, rq, &alloc);
+    if (code == STUN_OK && !wish->has_token)
+        code = open_families(core, rq, alloc, wish);
     if (code != STUN_OK) {
-        turn_alloc_end(core, alloc, TURN_END_RELEASED);
+        if (alloc)
+            turn_alloc_end(core, alloc, TURN_END_RELEASED);
         return code;
     }
     turn_alloc_extend(core, alloc, lifetime_s, rq->now);
@@ -239,7 +255,7 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
                 0 ||
             rq->alloc->name_hash != rq->who.name_hash)
             return STUN_ALLOCATION_MISMATCH;
-        fill_success(core, rq->alloc, rq->now, reply);
+        fill_success(rq->alloc, rq->now, reply);
         return STUN_OK;
     }
     code = read_wish(&rq->msg, &wish);
@@ -252,6 +268,6 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
     turn_reserve_reap(core->shared->reserve, rq->now);
     code = make(core, rq, &wish, granted);
     if (code == STUN_OK)
-        fill_success(core, rq->alloc, rq->now, reply);
+        fill_success(rq->alloc, rq->now, reply);
     return code;
 }

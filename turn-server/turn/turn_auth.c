@@ -32,12 +32,12 @@ bool turn_auth_may_challenge(struct turn_core *core, const struct addr *source,
 void turn_auth_challenge(struct turn_core *core, const struct turn_request *rq,
                          struct stun_writer *w)
 {
-    uint32_t features = turn_users_features(core->rules->users);
+    uint32_t features = turn_users_features(rq->realm->users);
     char nonce[STUN_NONCE_SIZE];
 
     stun_nonce_make(secret_of(core), &rq->client->remote, features,
                     rq->now / 1000, nonce);
-    stun_write(w, STUN_REALM, core->rules->realm);
+    stun_write(w, STUN_REALM, rq->realm->name);
     stun_write(w, STUN_NONCE, span_of(nonce, sizeof(nonce)));
     if (features & STUN_FEATURE_ALGORITHMS)
         stun_write(w, STUN_PASSWORD_ALGORITHMS,
@@ -74,16 +74,17 @@ static bool has_all(const struct stun_msg *msg)
            stun_msg_has(msg, STUN_REALM) && stun_msg_has(msg, STUN_NONCE);
 }
 
-static bool find_user(const struct turn_core *core, const struct stun_msg *msg,
-                      enum stun_algorithm algorithm, struct turn_user *user)
+/* Only in the realm that the client was told: another's users are strangers
+ * here. */
+static bool find_user(const struct turn_request *rq, struct turn_user *user)
 {
-    const struct turn_users *users = core->rules->users;
-    struct span name = stun_msg_attr(msg, STUN_USERNAME);
-    struct span hash = stun_msg_attr(msg, STUN_USERHASH);
+    const struct turn_users *users = rq->realm->users;
+    enum stun_algorithm algorithm = rq->who.algorithm;
+    struct span name = stun_msg_attr(&rq->msg, STUN_USERNAME);
+    struct span hash = stun_msg_attr(&rq->msg, STUN_USERHASH);
+    struct span realm = stun_msg_attr(&rq->msg, STUN_REALM);
 
-    struct span realm = stun_msg_attr(msg, STUN_REALM);
-
-    if (!realm.ptr || !span_equal(realm, core->rules->realm))
+    if (!realm.ptr || !span_equal(realm, rq->realm->name))
         return false;
     if (name.ptr)
         return name.len <= TURN_USERNAME_MAX &&
@@ -123,7 +124,7 @@ static enum stun_code check_user(struct turn_core *core,
     struct turn_user user;
     bool is_right;
 
-    if (!find_user(core, &rq->msg, rq->who.algorithm, &user)) {
+    if (!find_user(rq, &user)) {
         stats_inc(&core->stats->unknown_user);
         return STUN_UNAUTHENTICATED;
     }
@@ -169,8 +170,10 @@ enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
                              &rq->client->remote, rq->now / 1000,
                              core->rules->limits.nonce_lifetime))
         return STUN_STALE_NONCE;
-    if (check_user(core, rq) != STUN_OK)
+    if (check_user(core, rq) != STUN_OK) {
+        stats_inc(&turn_realm_figures(core, rq->realm)->auth_failed);
         return STUN_UNAUTHENTICATED;
+    }
     reply->has_challenge = false;
     /* RFC 8656 5: who did not make it may not change it */
     if (rq->alloc && rq->msg.method != STUN_ALLOCATE &&

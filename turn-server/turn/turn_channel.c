@@ -35,7 +35,7 @@ enum stun_code turn_on_channel(struct turn_core *core, struct turn_request *rq,
     code = read_binding(rq, &number, &peer);
     if (code != STUN_OK)
         return code;
-    if (!turn_policy_allows(core->rules->policy, &peer))
+    if (!turn_policy_allows(alloc->realm->policy, &peer))
         return STUN_FORBIDDEN;
 
     n = !turn_perms_find(&alloc->perms, &peer, rq->now);
@@ -51,6 +51,6 @@ enum stun_code turn_on_channel(struct turn_core *core, struct turn_request *rq,
         return STUN_INSUFFICIENT_CAPACITY;
     }
     turn_perms_grant(&alloc->perms, &peer,
-                     turn_policy_reach(core->rules->policy, &peer), rq->now);
+                     turn_policy_reach(alloc->realm->policy, &peer), rq->now);
     return STUN_OK;
 }

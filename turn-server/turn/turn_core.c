@@ -24,6 +24,8 @@ int turn_core_new(struct turn_core **ret_core,
     core->env = options->env;
     core->shared = options->shared;
     core->stats = options->stats;
+    core->realm_stats =
+        options->realm_stats ? options->realm_stats : core->own_realm_stats;
     err = pool_new(&core->allocs, sizeof(struct turn_alloc),
                    options->max_allocations);
     if (err < 0) {
@@ -202,7 +204,7 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
 {
     enum stun_code code;
 
-    if (rq->client->access != TURN_ACCESS_RELAY)
+    if (rq->client->access != TURN_ACCESS_RELAY || !rq->realm)
         return STUN_FORBIDDEN;
     code = turn_auth(core, rq, reply);
     if (code == STUN_OK)
@@ -238,6 +240,7 @@ static void on_turn_request(struct turn_core *core, struct turn_request *rq)
     stats_inc(&core->stats->requests);
     turn_core_on_timer(core, rq->now); /* the dead must not be in the way */
     rq->alloc = turn_alloc_find(core, rq->client, rq->now);
+    rq->realm = turn_rules_realm(core->rules, rq->client->realm);
     reply.code = handle(core, rq, &reply);
     /* whoever cannot prove an identity is answered only so often: addresses
      * can be forged, and the answer is larger than the request */
@@ -247,6 +250,8 @@ static void on_turn_request(struct turn_core *core, struct turn_request *rq)
         return;
     }
     stats_inc(reply_counter(core->stats, reply.code));
+    if (reply.code == STUN_FORBIDDEN && rq->realm)
+        stats_inc(&turn_realm_figures(core, rq->realm)->forbidden);
     turn_log_refusal(core, rq, reply.code);
     reply_send(core, rq, &reply);
     mem_wipe(&rq->who.key, sizeof(rq->who.key));
@@ -344,6 +349,21 @@ uint64_t turn_core_next_deadline(const struct turn_core *core)
     return timers_next(&core->timers);
 }
 
+/* The realm as it is now; NULL: there is none any more. */
+static void set_realm(struct turn_core *core, struct turn_alloc *alloc,
+                      const struct turn_realm *realm, uint64_t now)
+{
+    if (!realm) {
+        turn_alloc_end(core, alloc, TURN_END_REALM_GONE);
+        return;
+    }
+    alloc->realm = realm;
+    turn_alloc_set_bandwidth(alloc, now);
+    stats_add(&core->stats->rules_ended,
+              turn_perms_review(&alloc->perms, realm->policy, now) +
+                  turn_chans_review(&alloc->chans, realm->policy, now));
+}
+
 void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
                          uint64_t now)
 {
@@ -352,13 +372,10 @@ void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
     uint32_t pos = 0;
 
     core->rules = turn_rules_ref(rules);
+    while ((alloc = pool_each(core->allocs, &pos)) != NULL)
+        set_realm(core, alloc, turn_rules_realm(rules, alloc->client.realm),
+                  now);
     turn_rules_unref(old);
-    while ((alloc = pool_each(core->allocs, &pos)) != NULL) {
-        size_t ended = turn_perms_review(&alloc->perms, rules->policy, now) +
-                       turn_chans_review(&alloc->chans, rules->policy, now);
-
-        stats_add(&core->stats->rules_ended, ended);
-    }
 }
 
 void turn_core_drain(struct turn_core *core)
@@ -381,6 +398,7 @@ bool turn_core_each(const struct turn_core *core, uint32_t *pos, uint64_t now,
     *ret_info = (struct turn_alloc_info){
         .client = alloc->client,
         .relayed = {alloc->relays[TURN_V4].local, alloc->relays[TURN_V6].local},
+        .realm = alloc->realm->name,
         .user = turn_quota_user(&alloc->hold),
         .expires = alloc->expires,
         .packets = {alloc->packets[0], alloc->packets[1]},

@@ -56,7 +56,9 @@ struct turn_client {
     uint64_t link;      /* the shell's name for listener or connection */
     uint8_t transport;  /* enum turn_transport */
     uint8_t access;     /* enum turn_access; always the same for a 5-tuple */
-    uint8_t pad[6];     /* zero */
+    uint8_t pad[2];     /* zero */
+    uint32_t realm;     /* turn_realm_id(), or TURN_REALM_DEFAULT; the same
+                           for a 5-tuple as well */
 };
 
 /* Bytes to send, and the traffic class (DSCP << 2 | ECN) to send them with. */
@@ -105,7 +107,10 @@ struct turn_core_options {
     struct turn_shared *shared; /* borrowed; outlives the core */
     struct turn_rules *rules;   /* a reference is taken */
     struct turn_stats *stats;   /* borrowed; written by this core only */
-    uint32_t max_allocations;   /* of this core */
+    /* TURN_REALMS_MAX of them, by the slot of the realm; likewise. NULL: the
+     * core keeps them to itself. */
+    struct turn_realm_stats *realm_stats;
+    uint32_t max_allocations; /* of this core */
 };
 
 /* Returns 0, -EINVAL or -ENOMEM. Release with turn_core_free(). */
@@ -153,8 +158,9 @@ void turn_core_on_timer(struct turn_core *core, uint64_t now);
 /* When on_timer() is next needed; UINT64_MAX when nothing is pending. */
 uint64_t turn_core_next_deadline(const struct turn_core *core);
 
-/* New users, peers and limits from now on. Allocations stay; permissions and
- * channels that the new peer rules forbid end. A reference is taken. */
+/* New users, peers and limits from now on. Allocations stay, but for those of
+ * a realm that is no more; permissions and channels that the new peer rules
+ * of their realm forbid end. A reference is taken. */
 void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
                          uint64_t now);
 
@@ -169,6 +175,7 @@ uint32_t turn_core_allocations(const struct turn_core *core);
 struct turn_alloc_info {
     struct turn_client client;
     struct addr relayed[2]; /* IPv4, IPv6; ADDR_NONE where there is none */
+    struct span realm;
     struct span user;
     uint64_t expires;    /* ms */
     uint64_t packets[2]; /* to peers, to the client */

@@ -25,6 +25,8 @@ struct turn_core {
     struct turn_shared *shared;
     struct turn_rules *rules;
     struct turn_stats *stats;
+    struct turn_realm_stats *realm_stats; /* by slot */
+    struct turn_realm_stats own_realm_stats[TURN_REALMS_MAX];
     struct pool *allocs;
     struct map by_client; /* struct turn_client → struct turn_alloc */
     struct timers timers;
@@ -51,6 +53,7 @@ struct turn_alloc {
     struct timer timer;
     uint64_t expires;
     struct turn_relay relays[TURN_FAMILIES];
+    const struct turn_realm *realm; /* in the core's present rules */
     struct turn_quota_hold hold;
     uint64_t name_hash;         /* of the user name that made it */
     uint64_t credential_expiry; /* seconds since 1970; 0: none */
@@ -86,7 +89,8 @@ struct turn_request {
     const struct turn_client *client;
     struct stun_msg msg;
     uint64_t now;
-    struct turn_alloc *alloc; /* of this client, or NULL */
+    struct turn_alloc *alloc;       /* of this client, or NULL */
+    const struct turn_realm *realm; /* of this client; NULL: is no more */
     struct turn_identity who;
 };
 
@@ -105,6 +109,12 @@ struct turn_reply {
     uint16_t family_error;        /* ADDRESS-ERROR-CODE; 0: none */
     uint8_t failed_family;
 };
+
+static inline struct turn_realm_stats *
+turn_realm_figures(const struct turn_core *core, const struct turn_realm *realm)
+{
+    return &core->realm_stats[realm->slot];
+}
 
 static inline unsigned turn_family_index(const struct addr *a)
 {
@@ -132,6 +142,7 @@ enum turn_end {
     TURN_END_EXPIRED,
     TURN_END_RELEASED,
     TURN_END_DISCONNECTED,
+    TURN_END_REALM_GONE,
     TURN_END_SHUTDOWN,
 };
 
@@ -145,6 +156,14 @@ struct turn_alloc *turn_alloc_find(struct turn_core *core,
 enum stun_code turn_alloc_new(struct turn_core *core,
                               const struct turn_request *rq,
                               struct turn_alloc **ret_alloc);
+
+/* Count one more for who sent the request. STUN_OK, or the code to answer. */
+enum stun_code turn_quota_of(struct turn_core *core,
+                             const struct turn_request *rq,
+                             struct turn_quota_hold *hold);
+
+/* Set the bandwidth of its realm, when that is another than before. */
+void turn_alloc_set_bandwidth(struct turn_alloc *alloc, uint64_t now);
 
 /* Open the relay of a family on a free port. Returns 0, -EAFNOSUPPORT when
  * the server has no such address, ERR_LIMIT when no port could be had. */

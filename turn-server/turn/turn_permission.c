@@ -13,8 +13,7 @@ enum stun_code turn_peer(const struct turn_request *rq, struct span value,
 }
 
 /* All peers are judged before one is let in. */
-static enum stun_code judge(struct turn_core *core, struct turn_request *rq,
-                            size_t *ret_new)
+static enum stun_code judge(const struct turn_request *rq, size_t *ret_new)
 {
     struct span value;
     struct addr peer;
@@ -28,7 +27,7 @@ static enum stun_code judge(struct turn_core *core, struct turn_request *rq,
         code = turn_peer(rq, value, &peer);
         if (code != STUN_OK)
             return code;
-        if (turn_policy_reach(core->rules->policy, &peer) == TURN_REACH_NONE)
+        if (turn_policy_reach(rq->realm->policy, &peer) == TURN_REACH_NONE)
             return STUN_FORBIDDEN;
         *ret_new += !turn_perms_find(&rq->alloc->perms, &peer, rq->now);
     }
@@ -48,7 +47,7 @@ enum stun_code turn_on_permission(struct turn_core *core,
     (void)reply;
     if (!rq->alloc)
         return STUN_ALLOCATION_MISMATCH;
-    code = judge(core, rq, &n);
+    code = judge(rq, &n);
     if (code != STUN_OK)
         return code;
     if (turn_perms_reserve(&rq->alloc->perms, n,
@@ -59,8 +58,7 @@ enum stun_code turn_on_permission(struct turn_core *core,
     while (stun_msg_each(&rq->msg, STUN_XOR_PEER_ADDRESS, &pos, &value)) {
         (void)turn_peer(rq, value, &peer); /* judge() has read it */
         turn_perms_grant(&rq->alloc->perms, &peer,
-                         turn_policy_reach(core->rules->policy, &peer),
-                         rq->now);
+                         turn_policy_reach(rq->realm->policy, &peer), rq->now);
     }
     return STUN_OK;
 }

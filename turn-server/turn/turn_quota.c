@@ -19,6 +19,7 @@ struct turn_quota_entry {
 
 struct turn_quota {
     pthread_mutex_t lock;
+    struct map realms;
     struct map users;
     struct map sources;
     uint32_t total;
@@ -36,6 +37,7 @@ int turn_quota_new(struct turn_quota **ret_quota)
         return -ENOMEM;
     }
     crypto_random(seed, sizeof(seed));
+    map_init(&quota->realms, SIZE_MAX, seed);
     map_init(&quota->users, SIZE_MAX, seed);
     map_init(&quota->sources, SIZE_MAX, seed);
     *ret_quota = quota;
@@ -46,7 +48,9 @@ void turn_quota_free(struct turn_quota *quota)
 {
     if (!quota)
         return;
-    assert(map_count(&quota->users) == 0 && map_count(&quota->sources) == 0);
+    assert(map_count(&quota->users) == 0 && map_count(&quota->sources) == 0 &&
+           map_count(&quota->realms) == 0);
+    map_deinit(&quota->realms);
     map_deinit(&quota->users);
     map_deinit(&quota->sources);
     pthread_mutex_destroy(&quota->lock);
@@ -98,46 +102,79 @@ static enum turn_quota_verdict entry_take(struct map *map, struct span key,
     return TURN_QUOTA_OK;
 }
 
-/* An IPv4 address, or the /64 of an IPv6 one: what one subscriber has. */
-static struct span source_key(const struct addr *source)
+enum { REALM_SIZE = sizeof(uint32_t) }; /* in front of each key */
+
+/* The realm, and what is counted in it. */
+static struct span key_of(const struct turn_quota_who *who, const void *bytes,
+                          size_t len, uint8_t *out)
 {
-    return span_of(source->ip, source->family == ADDR_V6 ? 8 : 4);
+    memcpy(out, &who->realm, REALM_SIZE);
+    if (len)
+        memcpy(out + REALM_SIZE, bytes, len);
+    return span_of(out, REALM_SIZE + len);
+}
+
+static struct span user_key(const struct turn_quota_who *who, uint8_t *out)
+{
+    struct span user = span_head(who->user, TURN_QUOTA_USER_MAX);
+
+    return key_of(who, user.ptr, user.len, out);
+}
+
+/* An IPv4 address, or the /64 of an IPv6 one: what one subscriber has. */
+static struct span source_key(const struct turn_quota_who *who, uint8_t *out)
+{
+    return key_of(who, who->source->ip, who->source->family == ADDR_V6 ? 8 : 4,
+                  out);
+}
+
+static void give_locked(struct turn_quota *quota, struct turn_quota_hold *hold)
+{
+    if (hold->source)
+        entry_give(&quota->sources, hold->source);
+    if (hold->user)
+        entry_give(&quota->users, hold->user);
+    if (hold->realm)
+        entry_give(&quota->realms, hold->realm);
+    *hold = (struct turn_quota_hold){NULL, NULL, NULL};
 }
 
 static enum turn_quota_verdict
-take_locked(struct turn_quota *quota, struct span user,
-            const struct addr *source, const struct turn_quota_limits *limits,
+take_locked(struct turn_quota *quota, const struct turn_quota_who *who,
+            const struct turn_quota_limits *limits,
             struct turn_quota_hold *hold)
 {
+    uint8_t key[REALM_SIZE + TURN_QUOTA_USER_MAX];
     enum turn_quota_verdict verdict;
 
     if (limits->total != 0 && quota->total >= limits->total)
         return TURN_QUOTA_TOTAL;
-    verdict = entry_take(&quota->users, user, limits->per_user, TURN_QUOTA_USER,
-                         &hold->user);
-    if (verdict != TURN_QUOTA_OK)
-        return verdict;
-    verdict = entry_take(&quota->sources, source_key(source),
-                         limits->per_source, TURN_QUOTA_SOURCE, &hold->source);
-    if (verdict != TURN_QUOTA_OK) {
-        entry_give(&quota->users, hold->user);
-        return verdict;
-    }
-    quota->total++;
-    return TURN_QUOTA_OK;
+    verdict = entry_take(&quota->realms, key_of(who, NULL, 0, key),
+                         limits->per_realm, TURN_QUOTA_REALM, &hold->realm);
+    if (verdict == TURN_QUOTA_OK)
+        verdict = entry_take(&quota->users, user_key(who, key),
+                             limits->per_user, TURN_QUOTA_USER, &hold->user);
+    if (verdict == TURN_QUOTA_OK)
+        verdict =
+            entry_take(&quota->sources, source_key(who, key),
+                       limits->per_source, TURN_QUOTA_SOURCE, &hold->source);
+    if (verdict == TURN_QUOTA_OK)
+        quota->total++;
+    else
+        give_locked(quota, hold);
+    return verdict;
 }
 
 enum turn_quota_verdict turn_quota_take(struct turn_quota *quota,
-                                        struct span user,
-                                        const struct addr *source,
+                                        const struct turn_quota_who *who,
                                         const struct turn_quota_limits *limits,
                                         struct turn_quota_hold *ret_hold)
 {
-    struct turn_quota_hold hold = {NULL, NULL};
+    struct turn_quota_hold hold = {NULL, NULL, NULL};
     enum turn_quota_verdict verdict;
 
     pthread_mutex_lock(&quota->lock);
-    verdict = take_locked(quota, user, source, limits, &hold);
+    verdict = take_locked(quota, who, limits, &hold);
     pthread_mutex_unlock(&quota->lock);
     if (verdict == TURN_QUOTA_OK)
         *ret_hold = hold;
@@ -147,22 +184,26 @@ enum turn_quota_verdict turn_quota_take(struct turn_quota *quota,
 void turn_quota_give(struct turn_quota *quota, struct turn_quota_hold *hold)
 {
     pthread_mutex_lock(&quota->lock);
-    entry_give(&quota->users, hold->user);
-    entry_give(&quota->sources, hold->source);
+    give_locked(quota, hold);
     quota->total--;
     pthread_mutex_unlock(&quota->lock);
-    *hold = (struct turn_quota_hold){NULL, NULL};
 }
 
 struct span turn_quota_user(const struct turn_quota_hold *hold)
 {
-    return hold->user ? span_of(hold->user->key, hold->user->key_len)
+    return hold->user ? span_of(hold->user->key + REALM_SIZE,
+                                hold->user->key_len - REALM_SIZE)
                       : span_of(NULL, 0);
 }
 
 struct turn_meter *turn_quota_meter(const struct turn_quota_hold *hold)
 {
     return &hold->user->meter;
+}
+
+struct turn_meter *turn_quota_realm_meter(const struct turn_quota_hold *hold)
+{
+    return &hold->realm->meter;
 }
 
 uint32_t turn_quota_total(struct turn_quota *quota)

@@ -19,37 +19,48 @@ static bool may_exchange(const struct turn_core *core,
     }
     if (perm->reach == TURN_REACH_ALL)
         return true;
-    if (turn_policy_allows(core->rules->policy, peer))
+    if (turn_policy_allows(alloc->realm->policy, peer))
         return true;
     stats_inc(&core->stats->drop_peer_denied);
     return false;
 }
 
-/* The narrowest first: what it drops costs the others nothing. */
+/* The counter of the limit that is reached, or NULL. The narrowest first:
+ * what it drops costs the others nothing. */
+static uint64_t *over_bandwidth(const struct turn_core *core,
+                                struct turn_alloc *alloc, int direction,
+                                size_t len, uint64_t now)
+{
+    const struct turn_realm_limits *limits = &alloc->realm->limits;
+    uint64_t total = core->rules->limits.total_bandwidth;
+
+    if (alloc->bandwidth[direction].per_second_milli != 0 &&
+        !ratelim_take(&alloc->bandwidth[direction], len, now))
+        return &core->stats->drop_bandwidth;
+    if (limits->user_bandwidth != 0 &&
+        !turn_meter_take(turn_quota_meter(&alloc->hold), limits->user_bandwidth,
+                         len, now))
+        return &core->stats->drop_user_bandwidth;
+    if (limits->realm_bandwidth != 0 &&
+        !turn_meter_take(turn_quota_realm_meter(&alloc->hold),
+                         limits->realm_bandwidth, len, now))
+        return &core->stats->drop_realm_bandwidth;
+    if (total != 0 && !turn_meter_take(&core->shared->meter, total, len, now))
+        return &core->stats->drop_total_bandwidth;
+    return NULL;
+}
+
 static bool has_bandwidth(const struct turn_core *core,
                           struct turn_alloc *alloc, int direction, size_t len,
                           uint64_t now)
 {
-    const struct turn_limits *limits = &core->rules->limits;
+    uint64_t *dropped = over_bandwidth(core, alloc, direction, len, now);
 
-    if (alloc->bandwidth[direction].per_second_milli != 0 &&
-        !ratelim_take(&alloc->bandwidth[direction], len, now)) {
-        stats_inc(&core->stats->drop_bandwidth);
-        return false;
-    }
-    if (limits->user_bandwidth != 0 &&
-        !turn_meter_take(turn_quota_meter(&alloc->hold), limits->user_bandwidth,
-                         len, now)) {
-        stats_inc(&core->stats->drop_user_bandwidth);
-        return false;
-    }
-    if (limits->total_bandwidth != 0 &&
-        !turn_meter_take(&core->shared->meter, limits->total_bandwidth, len,
-                         now)) {
-        stats_inc(&core->stats->drop_total_bandwidth);
-        return false;
-    }
-    return true;
+    if (!dropped)
+        return true;
+    stats_inc(dropped);
+    stats_inc(&turn_realm_figures(core, alloc->realm)->dropped_bandwidth);
+    return false;
 }
 
 static void send_to_peer(struct turn_core *core, struct turn_alloc *alloc,
@@ -69,7 +80,9 @@ static void send_to_peer(struct turn_core *core, struct turn_alloc *alloc,
     alloc->bytes[TURN_TO_PEER] += packet->bytes.len;
     stats_inc(&core->stats->relayed_to_peer);
     stats_add(&core->stats->bytes_to_peer, packet->bytes.len);
-    turn_policy_to_local(core->rules->policy, &peer);
+    stats_add(&turn_realm_figures(core, alloc->realm)->bytes_to_peer,
+              packet->bytes.len);
+    turn_policy_to_local(alloc->realm->policy, &peer);
     core->env.to_peer(core->env.arg, relay->handle, &peer, packet);
 }
 
@@ -154,7 +167,7 @@ void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
 {
     struct turn_packet packet = {.tos = datagram->tos};
 
-    turn_policy_to_advertised(core->rules->policy, &datagram->from);
+    turn_policy_to_advertised(alloc->realm->policy, &datagram->from);
     if (!may_exchange(core, alloc, &datagram->from, now) ||
         !has_bandwidth(core, alloc, TURN_TO_CLIENT, datagram->len, now))
         return;
@@ -162,6 +175,8 @@ void turn_relay_peer(struct turn_core *core, struct turn_alloc *alloc,
     alloc->bytes[TURN_TO_CLIENT] += datagram->len;
     stats_inc(&core->stats->relayed_to_client);
     stats_add(&core->stats->bytes_to_client, datagram->len);
+    stats_add(&turn_realm_figures(core, alloc->realm)->bytes_to_client,
+              datagram->len);
     packet.bytes = wrap(core, alloc, datagram, now);
     core->env.to_client(core->env.arg, &alloc->client, &packet);
 }
@@ -186,7 +201,7 @@ void turn_relay_report(struct turn_core *core, struct turn_alloc *alloc,
     struct stun_writer w;
     int size;
 
-    turn_policy_to_advertised(core->rules->policy, &peer);
+    turn_policy_to_advertised(alloc->realm->policy, &peer);
     if (!is_told(report) || !may_exchange(core, alloc, &peer, now))
         return;
     /* type in 7 bits, code in 9 (RFC 8656 18.13) */

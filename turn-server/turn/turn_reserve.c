@@ -11,19 +11,19 @@
 struct slot {
     uint8_t token[TURN_TOKEN_SIZE];
     uint64_t expires; /* 0: free */
-    size_t addr;
-    uint16_t port;
+    struct turn_reserved what;
 };
 
 struct turn_reserve {
     pthread_mutex_t lock;
     struct turn_ports *ports;
+    struct turn_quota *quota;
     uint32_t used; /* atomic: lets reap() return without the lock */
     struct slot slots[TURN_RESERVE_MAX];
 };
 
 int turn_reserve_new(struct turn_reserve **ret_reserve,
-                     struct turn_ports *ports)
+                     struct turn_ports *ports, struct turn_quota *quota)
 {
     struct turn_reserve *reserve = mem_zalloc(sizeof(*reserve));
 
@@ -34,12 +34,14 @@ int turn_reserve_new(struct turn_reserve **ret_reserve,
         return -ENOMEM;
     }
     reserve->ports = ports;
+    reserve->quota = quota;
     *ret_reserve = reserve;
     return 0;
 }
 
 static void clear(struct turn_reserve *reserve, struct slot *slot)
 {
+    turn_quota_give(reserve->quota, &slot->what.hold);
     *slot = (struct slot){0};
     __atomic_fetch_sub(&reserve->used, 1, __ATOMIC_RELAXED);
 }
@@ -51,7 +53,7 @@ static void reap_locked(struct turn_reserve *reserve, uint64_t now)
 
         if (slot->expires == 0 || slot->expires > now)
             continue;
-        turn_ports_give(reserve->ports, slot->addr, slot->port);
+        turn_ports_give(reserve->ports, slot->what.addr, slot->what.port);
         clear(reserve, slot);
     }
 }
@@ -97,8 +99,8 @@ static struct slot *find_token(struct turn_reserve *reserve,
 }
 
 int turn_reserve_put(struct turn_reserve *reserve,
-                     const uint8_t token[TURN_TOKEN_SIZE], size_t addr,
-                     uint16_t port, uint64_t now)
+                     const uint8_t token[TURN_TOKEN_SIZE],
+                     const struct turn_reserved *what, uint64_t now)
 {
     struct slot *slot;
 
@@ -108,8 +110,7 @@ int turn_reserve_put(struct turn_reserve *reserve,
     if (slot) {
         memcpy(slot->token, token, TURN_TOKEN_SIZE);
         slot->expires = now + TURN_RESERVE_MS;
-        slot->addr = addr;
-        slot->port = port;
+        slot->what = *what;
         __atomic_fetch_add(&reserve->used, 1, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&reserve->lock);
@@ -126,8 +127,8 @@ bool turn_reserve_claim(struct turn_reserve *reserve,
     reap_locked(reserve, now);
     slot = find_token(reserve, token);
     if (slot) {
-        *ret_addr = slot->addr;
-        *ret_port = slot->port;
+        *ret_addr = slot->what.addr;
+        *ret_port = slot->what.port;
         clear(reserve, slot);
     }
     pthread_mutex_unlock(&reserve->lock);

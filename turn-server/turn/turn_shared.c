@@ -21,9 +21,9 @@ int turn_shared_new(struct turn_shared **ret_shared,
     if (shared->relays)
         err = turn_ports_new(&shared->ports, n, first_port, last_port);
     if (err == 0)
-        err = turn_reserve_new(&shared->reserve, shared->ports);
-    if (err == 0)
         err = turn_quota_new(&shared->quota);
+    if (err == 0)
+        err = turn_reserve_new(&shared->reserve, shared->ports, shared->quota);
     if (err < 0) {
         turn_shared_free(shared);
         return err;

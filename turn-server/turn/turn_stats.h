@@ -22,6 +22,8 @@
       "allocations ended")                                                     \
     X(COUNTER, disconnected, "allocations_closed", "reason=\"disconnected\"",  \
       "allocations ended")                                                     \
+    X(COUNTER, realm_gone, "allocations_closed", "reason=\"realm_gone\"",      \
+      "allocations ended")                                                     \
     X(COUNTER, relayed_to_peer, "relayed_packets", "to=\"peer\"",              \
       "packets relayed")                                                       \
     X(COUNTER, relayed_to_client, "relayed_packets", "to=\"client\"",          \
@@ -57,6 +59,8 @@
       "requests with credentials that do not hold")                            \
     X(COUNTER, quota_total, "quota_reached", "limit=\"total\"",                \
       "allocations refused by a quota")                                        \
+    X(COUNTER, quota_realm, "quota_reached", "limit=\"realm\"",                \
+      "allocations refused by a quota")                                        \
     X(COUNTER, quota_user, "quota_reached", "limit=\"user\"",                  \
       "allocations refused by a quota")                                        \
     X(COUNTER, quota_source, "quota_reached", "limit=\"source\"",              \
@@ -83,6 +87,8 @@
       "packets dropped")                                                       \
     X(COUNTER, drop_user_bandwidth, "dropped", "reason=\"user_bandwidth\"",    \
       "packets dropped")                                                       \
+    X(COUNTER, drop_realm_bandwidth, "dropped", "reason=\"realm_bandwidth\"",  \
+      "packets dropped")                                                       \
     X(COUNTER, drop_total_bandwidth, "dropped", "reason=\"total_bandwidth\"",  \
       "packets dropped")                                                       \
     X(COUNTER, drop_rate, "dropped", "reason=\"unauthenticated_rate\"",        \
@@ -92,6 +98,27 @@
 
 struct turn_stats {
     TURN_STATS(STATS_FIELD)
+};
+
+/* The same for one realm: as many of these as there may be realms. */
+#define TURN_REALM_STATS(X)                                                    \
+    X(GAUGE, allocations, "realm_allocations", "", "allocations alive")        \
+    X(COUNTER, opened, "realm_allocations_opened", "", "allocations made")     \
+    X(COUNTER, auth_failed, "realm_auth_failed", "",                           \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, quota_reached, "realm_quota_reached", "",                       \
+      "allocations refused by a quota")                                        \
+    X(COUNTER, forbidden, "realm_forbidden", "",                               \
+      "requests answered with 403, for a peer most of the time")               \
+    X(COUNTER, bytes_to_peer, "realm_bytes_to_peer", "",                       \
+      "bytes relayed, without headers")                                        \
+    X(COUNTER, bytes_to_client, "realm_bytes_to_client", "",                   \
+      "bytes relayed, without headers")                                        \
+    X(COUNTER, dropped_bandwidth, "realm_dropped_bandwidth", "",               \
+      "packets dropped by a bandwidth limit")
+
+struct turn_realm_stats {
+    TURN_REALM_STATS(STATS_FIELD)
 };
 
 #endif /* TURN_STATS_H */

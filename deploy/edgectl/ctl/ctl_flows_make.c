@@ -351,13 +351,14 @@ static void make_turn_listeners(struct maker *m, const struct turn_config *turn)
 }
 
 /* Both ways: either side may send first. */
-static void make_turn_peers(struct maker *m, const struct turn_config *turn,
+static void make_turn_peers(struct maker *m,
+                            const struct turn_realm_config *realm,
                             const struct ctl_end *relay)
 {
     const struct topo *t = m->flows->topo;
 
-    for (size_t i = 0; i < turn->allow_peer.n; i++) {
-        const struct cidr *c = &turn->allow_peer.items[i];
+    for (size_t i = 0; i < realm->allow_peer.n; i++) {
+        const struct cidr *c = &realm->allow_peer.items[i];
         ptrdiff_t place =
             c->net.family == relay->addr.family && !addr_is_loopback(&c->net)
                 ? flows_place_of(m->flows, c)
@@ -372,7 +373,7 @@ static void make_turn_peers(struct maker *m, const struct turn_config *turn,
         flows_add(m->flows, CTL_UDP, relay, &peer, "relayed media to peers");
         flows_add(m->flows, CTL_UDP, &peer, relay, "media from peers");
     }
-    for (size_t z = 0; turn->public_peers && z < t->zones.n; z++) {
+    for (size_t z = 0; turn_realm_config_public(realm) && z < t->zones.n; z++) {
         const struct ctl_end peer = {.place = z};
 
         if (t->zones.items[z].networks.n)
@@ -399,7 +400,9 @@ static void make_turn(struct maker *m, const struct turn_config *turn)
                        "one of the two files",
                        m->daemon, addr_ip_str(&r->local, text),
                        host_of(m)->name);
-        make_turn_peers(m, turn, &relay);
+        make_turn_peers(m, &turn->realm, &relay);
+        for (size_t j = 0; j < turn->more_realms.n; j++)
+            make_turn_peers(m, &turn->more_realms.items[j], &relay);
     }
 }
 

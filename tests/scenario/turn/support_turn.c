@@ -106,15 +106,16 @@ struct world_options world_defaults(void)
     struct world_options o = {
         .rules =
             {
-                .realm = span_str("example.org"),
-                .users = {.users = span_str("alice:wonder\nbob:builder\n"),
-                          .secrets = span_str("north\n")},
-                .policy = {.allow = allow,
-                           .n_allow = ARRAY_SIZE(allow),
-                           .hairpin = true,
-                           .public_peers = true,
-                           .relay_first = 50000,
-                           .relay_last = 50199},
+                .realm = {.name = span_str("example.org"),
+                          .users = {.users =
+                                        span_str("alice:wonder\nbob:builder\n"),
+                                    .secrets = span_str("north\n")},
+                          .policy = {.allow = allow,
+                                     .n_allow = ARRAY_SIZE(allow),
+                                     .hairpin = true,
+                                     .public_peers = true,
+                                     .relay_first = 50000,
+                                     .relay_last = 50199}},
                 .limits = {.lifetime_default = 600,
                            .lifetime_max = 3600,
                            .nonce_lifetime = 3600,
@@ -141,8 +142,8 @@ static struct turn_rules *make_rules(const struct world_options *options)
     struct turn_rules *made = NULL;
     char error[TURN_RULES_ERROR_SIZE] = "";
 
-    rules.policy.relays = options->relays;
-    rules.policy.n_relays = options->n_relays;
+    rules.realm.policy.relays = options->relays;
+    rules.realm.policy.n_relays = options->n_relays;
     ck_assert_msg(turn_rules_new(&made, &rules, error) == 0, "%s", error);
     return made;
 }
@@ -153,6 +154,7 @@ void world_start(struct world *world, const struct world_options *options)
         .env = {relay_open, relay_close, to_client, to_peer, fake_random, epoch,
                 world},
         .stats = &world->stats,
+        .realm_stats = world->realm_stats,
         .max_allocations = options->max_allocations,
     };
 
@@ -171,8 +173,8 @@ void world_stop(struct world *world)
 {
     turn_core_free(world->core);
     ck_assert_uint_eq(world_open_relays(world), 0);
-    ck_assert_uint_eq(turn_quota_total(world->shared->quota), 0);
     turn_reserve_reap(world->shared->reserve, UINT64_MAX);
+    ck_assert_uint_eq(turn_quota_total(world->shared->quota), 0);
     ck_assert_uint_eq(turn_ports_taken(world->shared->ports), 0);
     turn_rules_unref(world->rules);
     turn_shared_free(world->shared);
@@ -289,7 +291,7 @@ int actor_send(struct actor *actor)
     static const uint8_t list[] = {0, 2, 0, 0, 0, 1, 0, 0};
     uint8_t chosen[4] = {0, (uint8_t)actor->algorithm, 0, 0};
     struct span user = span_str(actor->user);
-    struct span realm = span_str("example.org");
+    struct span realm = span_str(actor->realm ? actor->realm : "example.org");
     struct stun_key key;
 
     stun_write(&actor->w, STUN_USERNAME, user);

@@ -35,6 +35,7 @@ struct world {
     struct turn_shared *shared;
     struct turn_rules *rules;
     struct turn_stats stats;
+    struct turn_realm_stats realm_stats[TURN_REALMS_MAX];
     uint64_t now;
     uint64_t epoch;
     uint64_t random_state;
@@ -78,6 +79,7 @@ struct actor {
     struct turn_client id;
     const char *user;
     const char *password;
+    const char *realm; /* NULL: example.org */
     enum stun_algorithm algorithm; /* 0: a client that knows only MD5 */
     enum stun_integrity integrity;
     char nonce[128];

@@ -422,8 +422,8 @@ START_TEST(keeps_the_quota_of_a_user_and_of_a_source)
 {
     struct actor more[3];
 
-    options.rules.limits.max_per_user = 2;
-    options.rules.limits.max_per_source = 3;
+    options.rules.realm.limits.max_per_user = 2;
+    options.rules.realm.limits.max_per_source = 3;
     again();
     actor_init(&more[0], &world, "192.0.2.7:40001", "alice", "wonder");
     actor_init(&more[1], &world, "192.0.2.7:40002", "alice", "wonder");

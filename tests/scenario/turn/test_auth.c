@@ -146,8 +146,9 @@ END_TEST
 START_TEST(offers_no_sha256_when_a_user_has_only_an_md5_key)
 {
     /* MD5(alice:example.org:wonder) */
-    options.rules.users.users = span_str("bob:builder\nalice:"
-                                         "0f1a2ec1f1aba0a8f4d27a4cf4a72d86\n");
+    options.rules.realm.users.users =
+        span_str("bob:builder\nalice:"
+                 "0f1a2ec1f1aba0a8f4d27a4cf4a72d86\n");
     again();
     actor_challenge(&alice);
     ck_assert(!stun_msg_has(&alice.msg, STUN_PASSWORD_ALGORITHMS));
@@ -203,7 +204,7 @@ START_TEST(knows_a_user_by_its_hash)
     uint8_t hash[32];
     struct stun_key key;
 
-    options.rules.users.secrets = span_of(NULL, 0);
+    options.rules.realm.users.secrets = span_of(NULL, 0);
     again();
     actor_challenge(&alice);
     ck_assert(stun_nonce_features(stun_msg_attr(&alice.msg, STUN_NONCE)) &
@@ -284,7 +285,7 @@ END_TEST
 
 START_TEST(takes_each_secret_of_the_ring)
 {
-    options.rules.users.secrets = span_str("south\nnorth\n");
+    options.rules.realm.users.secrets = span_str("south\nnorth\n");
     again();
     timed(&alice, "north", world.epoch + 100);
     ck_assert_int_eq(actor_allocate(&alice), 0);
@@ -300,7 +301,7 @@ START_TEST(loses_no_allocation_when_a_secret_is_withdrawn)
 
     timed(&alice, "north", world.epoch + 10000);
     ck_assert_int_eq(actor_allocate(&alice), 0);
-    options.rules.users.secrets = span_str("south");
+    options.rules.realm.users.secrets = span_str("south");
     world_reload(&world, &options);
     ck_assert_int_eq(actor_refresh(&alice, 600), 0);
     ck_assert_int_eq(actor_permit(&alice, "198.51.100.9:1"), 0);
@@ -313,7 +314,7 @@ END_TEST
 START_TEST(stops_serving_a_user_that_was_removed)
 {
     ck_assert_int_eq(actor_allocate(&alice), 0);
-    options.rules.users.users = span_str("bob:builder");
+    options.rules.realm.users.users = span_str("bob:builder");
     world_reload(&world, &options);
     ck_assert_int_eq(actor_refresh(&alice, 600), STUN_UNAUTHENTICATED);
     ck_assert_uint_eq(world_open_relays(&world), 1);
@@ -326,7 +327,7 @@ START_TEST(counts_timed_users_by_the_name_behind_the_expiry)
 {
     struct actor again_carol;
 
-    options.rules.limits.max_per_user = 1;
+    options.rules.realm.limits.max_per_user = 1;
     again();
     timed(&alice, "north", world.epoch + 100);
     ck_assert_int_eq(actor_allocate(&alice), 0);

@@ -359,8 +359,8 @@ START_TEST(checks_the_port_of_each_packet_where_rules_name_ports)
     struct cidr rule;
 
     ck_assert_int_eq(cidr_parse(span_str("10.0.0.0/24:10000-20000"), &rule), 0);
-    options.rules.policy.allow = &rule;
-    options.rules.policy.n_allow = 1;
+    options.rules.realm.policy.allow = &rule;
+    options.rules.realm.policy.n_allow = 1;
     again();
     ck_assert_int_eq(actor_permit(&alice, "10.0.0.7:1"), 0);
     actor_say(&alice, "10.0.0.7:10000", "x");
@@ -384,7 +384,7 @@ START_TEST(ends_live_permissions_that_new_rules_forbid)
 {
     ck_assert_int_eq(actor_bind(&alice, 0x4001, peer), 0);
     ck_assert_int_eq(actor_permit(&alice, "8.8.8.8:1"), 0);
-    options.rules.policy.n_allow = 0;
+    options.rules.realm.policy.n_allow = 0;
     world_reload(&world, &options);
     actor_say_channel(&alice, 0x4001, "x");
     actor_say(&alice, peer, "x");
@@ -411,7 +411,7 @@ START_TEST(lets_two_clients_of_ours_meet_through_their_relays)
     actor_say(&alice, "203.0.113.5:3478", "not to the listener");
     ck_assert_uint_eq(world.n_peer, 0);
 
-    options.rules.policy.hairpin = false;
+    options.rules.realm.policy.hairpin = false;
     world_reload(&world, &options);
     actor_say(&alice, text, "hi");
     ck_assert_uint_eq(world.n_peer, 0);
@@ -452,7 +452,7 @@ START_TEST(drops_what_exceeds_the_bandwidth_of_an_allocation)
     static char big[1001];
     int sent = 0;
 
-    options.rules.limits.max_bandwidth = 10000;
+    options.rules.realm.limits.max_bandwidth = 10000;
     again();
     memset(big, 'x', 1000);
     ck_assert_int_eq(actor_permit(&alice, peer), 0);
@@ -476,7 +476,7 @@ START_TEST(shares_the_bandwidth_of_a_user_among_its_allocations)
     struct actor second, bob;
     int sent = 0;
 
-    options.rules.limits.user_bandwidth = 10000;
+    options.rules.realm.limits.user_bandwidth = 10000;
     again();
     memset(big, 'x', 1000);
     actor_init(&second, &world, "192.0.2.7:40001", "alice", "wonder");

@@ -35,7 +35,7 @@ static const char sip_text[] =
 static const char turn_text[] =
     "{'listen': ['udp:10.1.0.1:3478'], 'relay-address': ['10.1.0.1'],"
     " 'relay-ports': '30000-39999', 'secret-file': 's',"
-    " 'allow-peer': ['10.0.0.0/24:10000-20000']}";
+    " 'allow-peer': ['10.0.0.0/24:10000-20000'], 'public-peers': true}";
 
 enum { CONFIGS = 4 };
 static struct config *configs[CONFIGS];
@@ -187,6 +187,19 @@ START_TEST(without_public_peers_nothing_is_relayed_to_the_internet)
 }
 END_TEST
 
+START_TEST(listed_peers_of_any_realm_stand_for_all)
+{
+    build(topo_text, NULL, NULL,
+          "{'listen': ['udp:10.1.0.1:3478'], 'relay-address': ['10.1.0.1'],"
+          " 'relay-ports': '30000-39999', 'secret-file': 's',"
+          " 'allow-peer': ['10.0.0.0/24:10000-20000'], 'extra-realm':"
+          " [{'name': 'b', 'allow-peer': ['10.0.0.0/24:5000']}]}");
+    ck_assert(says("edge 10.1.0.1,10.0.0.0/24,udp,30000-39999,10000-20000,"));
+    ck_assert(says("edge 10.1.0.1,10.0.0.0/24,udp,30000-39999,5000,"));
+    ck_assert(!says("edge 10.1.0.1,internet,udp"));
+}
+END_TEST
+
 START_TEST(a_listener_of_another_address_is_a_finding)
 {
     build(topo_text, NULL, NULL,
@@ -276,6 +289,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_websocket_of_a_trusted_proxy_is_for_it_alone);
     tcase_add_test(tc, relays_reach_allowed_peers_and_the_internet);
     tcase_add_test(tc, without_public_peers_nothing_is_relayed_to_the_internet);
+    tcase_add_test(tc, listed_peers_of_any_realm_stand_for_all);
     tcase_add_test(tc, a_listener_of_another_address_is_a_finding);
     tcase_add_test(tc, a_name_nobody_knows_is_a_finding);
     tcase_add_test(tc,

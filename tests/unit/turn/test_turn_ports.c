@@ -113,6 +113,25 @@ START_TEST(gives_no_port_to_two_threads)
 }
 END_TEST
 
+static struct turn_quota *quota;
+
+static int put(struct turn_reserve *reserve, const uint8_t *token,
+               uint16_t port, uint64_t now)
+{
+    static const struct turn_quota_limits limits = {0};
+    struct addr source = {.family = ADDR_V4};
+    struct turn_quota_who who = {1, span_str("alice"), &source};
+    struct turn_reserved what = {.port = port};
+    int err;
+
+    ck_assert_int_eq(turn_quota_take(quota, &who, &limits, &what.hold),
+                     TURN_QUOTA_OK);
+    err = turn_reserve_put(reserve, token, &what, now);
+    if (err < 0)
+        turn_quota_give(quota, &what.hold);
+    return err;
+}
+
 START_TEST(reserves_a_port_for_the_token_once)
 {
     static const uint8_t token[TURN_TOKEN_SIZE] = "12345678";
@@ -122,18 +141,22 @@ START_TEST(reserves_a_port_for_the_token_once)
     uint16_t port;
 
     ck_assert_int_eq(turn_ports_new(&ports, 1, 100, 109), 0);
-    ck_assert_int_eq(turn_reserve_new(&reserve, ports), 0);
+    ck_assert_int_eq(turn_quota_new(&quota), 0);
+    ck_assert_int_eq(turn_reserve_new(&reserve, ports, quota), 0);
     ck_assert_int_eq(turn_ports_take(ports, 0, 0, TURN_PORT_EVEN_PAIR), 100);
-    ck_assert_int_eq(turn_reserve_put(reserve, token, 0, 101, 1000), 0);
+    ck_assert_int_eq(put(reserve, token, 101, 1000), 0);
     ck_assert(!turn_reserve_claim(reserve, other, 1000, &addr, &port));
     ck_assert(turn_reserve_claim(reserve, token, 30999, &addr, &port));
     ck_assert_uint_eq(port, 101);
+    ck_assert_uint_eq(turn_quota_total(quota), 0); /* no longer a reserve */
     ck_assert(!turn_reserve_claim(reserve, token, 30999, &addr, &port));
     ck_assert_uint_eq(turn_ports_taken(ports), 2);
-    ck_assert_int_eq(turn_reserve_put(reserve, token, 0, 101, 1000), 0);
+    ck_assert_int_eq(put(reserve, token, 101, 1000), 0);
     ck_assert(!turn_reserve_claim(reserve, token, 31000, &addr, &port));
     ck_assert_uint_eq(turn_ports_taken(ports), 1);
     turn_reserve_free(reserve);
+    ck_assert_uint_eq(turn_quota_total(quota), 0);
+    turn_quota_free(quota);
 }
 END_TEST
 
@@ -143,17 +166,19 @@ START_TEST(bounds_reservations_and_gives_them_back_at_the_end)
     uint8_t token[TURN_TOKEN_SIZE] = {0};
 
     ck_assert_int_eq(turn_ports_new(&ports, 1, 1000, 1999), 0);
-    ck_assert_int_eq(turn_reserve_new(&reserve, ports), 0);
+    ck_assert_int_eq(turn_quota_new(&quota), 0);
+    ck_assert_int_eq(turn_reserve_new(&reserve, ports, quota), 0);
     for (int i = 0; i <= TURN_RESERVE_MAX; i++) {
         int port = turn_ports_take(ports, 0, 0, TURN_PORT_ANY);
         int want = i < TURN_RESERVE_MAX ? 0 : ERR_LIMIT;
 
         token[0] = (uint8_t)i;
         token[1] = (uint8_t)(i >> 8);
-        ck_assert_int_eq(turn_reserve_put(reserve, token, 0, (uint16_t)port, 1),
-                         want);
+        ck_assert_int_eq(put(reserve, token, (uint16_t)port, 1), want);
     }
     turn_reserve_free(reserve);
+    ck_assert_uint_eq(turn_quota_total(quota), 0);
+    turn_quota_free(quota);
     ck_assert_uint_eq(turn_ports_taken(ports), 1);
 }
 END_TEST

@@ -111,32 +111,68 @@ START_TEST(channels_grow_to_their_limit)
 }
 END_TEST
 
+static enum turn_quota_verdict take(struct turn_quota *quota, struct span user,
+                                    const struct addr *source,
+                                    const struct turn_quota_limits *limits,
+                                    struct turn_quota_hold *hold)
+{
+    struct turn_quota_who who = {7, user, source};
+
+    return turn_quota_take(quota, &who, limits, hold);
+}
+
+START_TEST(quotas_know_a_name_in_two_realms_apart)
+{
+    struct turn_quota_limits limits = {0, 3, 1, 1};
+    struct turn_quota_hold holds[4];
+    struct turn_quota *quota;
+    struct addr a = peer(1, 1), b = peer(2, 1), c = peer(3, 1), d = peer(4, 1);
+    struct turn_quota_who who = {8, span_str("alice"), &a};
+
+    ck_assert_int_eq(turn_quota_new(&quota), 0);
+    ck_assert_int_eq(take(quota, span_str("alice"), &a, &limits, &holds[0]),
+                     TURN_QUOTA_OK);
+    ck_assert_int_eq(turn_quota_take(quota, &who, &limits, &holds[1]),
+                     TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, span_str("bob"), &b, &limits, &holds[2]),
+                     TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, span_str("carol"), &c, &limits, &holds[3]),
+                     TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, span_str("dave"), &d, &limits, &holds[3]),
+                     TURN_QUOTA_REALM);
+    ck_assert_ptr_ne(turn_quota_realm_meter(&holds[0]),
+                     turn_quota_realm_meter(&holds[1]));
+    ck_assert_ptr_eq(turn_quota_realm_meter(&holds[0]),
+                     turn_quota_realm_meter(&holds[2]));
+    ck_assert_uint_eq(turn_quota_total(quota), 4);
+    for (int i = 0; i < 4; i++)
+        turn_quota_give(quota, &holds[i]);
+    turn_quota_free(quota);
+}
+END_TEST
+
 START_TEST(quotas_count_users_sources_and_all)
 {
-    struct turn_quota_limits limits = {3, 2, 2};
+    struct turn_quota_limits limits = {3, 0, 2, 2};
     struct turn_quota_hold holds[4];
     struct turn_quota *quota;
     struct addr a = peer(1, 1), b = peer(2, 1), c = peer(3, 1);
     struct span alice = span_str("alice"), bob = span_str("bob");
 
     ck_assert_int_eq(turn_quota_new(&quota), 0);
-    ck_assert_int_eq(turn_quota_take(quota, alice, &a, &limits, &holds[0]),
-                     TURN_QUOTA_OK);
-    ck_assert_int_eq(turn_quota_take(quota, alice, &a, &limits, &holds[1]),
-                     TURN_QUOTA_OK);
-    ck_assert_int_eq(turn_quota_take(quota, alice, &b, &limits, &holds[2]),
+    ck_assert_int_eq(take(quota, alice, &a, &limits, &holds[0]), TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, alice, &a, &limits, &holds[1]), TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, alice, &b, &limits, &holds[2]),
                      TURN_QUOTA_USER);
-    ck_assert_int_eq(turn_quota_take(quota, bob, &a, &limits, &holds[2]),
+    ck_assert_int_eq(take(quota, bob, &a, &limits, &holds[2]),
                      TURN_QUOTA_SOURCE);
-    ck_assert_int_eq(turn_quota_take(quota, bob, &b, &limits, &holds[2]),
-                     TURN_QUOTA_OK);
-    ck_assert_int_eq(turn_quota_take(quota, bob, &c, &limits, &holds[3]),
+    ck_assert_int_eq(take(quota, bob, &b, &limits, &holds[2]), TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, bob, &c, &limits, &holds[3]),
                      TURN_QUOTA_TOTAL);
     ck_assert_span_eq(turn_quota_user(&holds[2]), "bob");
     ck_assert_uint_eq(turn_quota_total(quota), 3);
     turn_quota_give(quota, &holds[0]);
-    ck_assert_int_eq(turn_quota_take(quota, alice, &c, &limits, &holds[0]),
-                     TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, alice, &c, &limits, &holds[0]), TURN_QUOTA_OK);
     for (int i = 0; i < 3; i++)
         turn_quota_give(quota, &holds[i]);
     ck_assert_uint_eq(turn_quota_total(quota), 0);
@@ -163,7 +199,7 @@ END_TEST
 
 START_TEST(quotas_see_one_subscriber_in_an_ipv6_64)
 {
-    struct turn_quota_limits limits = {0, 0, 1};
+    struct turn_quota_limits limits = {0, 0, 0, 1};
     struct turn_quota_hold holds[2];
     struct turn_quota *quota;
     struct addr a, b, c;
@@ -172,15 +208,12 @@ START_TEST(quotas_see_one_subscriber_in_an_ipv6_64)
     ck_assert_int_eq(addr_parse(span_str("2001:db8:0:1:ffff::2"), &b), 0);
     ck_assert_int_eq(addr_parse(span_str("2001:db8:0:2::1"), &c), 0);
     ck_assert_int_eq(turn_quota_new(&quota), 0);
-    ck_assert_int_eq(
-        turn_quota_take(quota, span_str("u"), &a, &limits, &holds[0]),
-        TURN_QUOTA_OK);
-    ck_assert_int_eq(
-        turn_quota_take(quota, span_str("u"), &b, &limits, &holds[1]),
-        TURN_QUOTA_SOURCE);
-    ck_assert_int_eq(
-        turn_quota_take(quota, span_str("u"), &c, &limits, &holds[1]),
-        TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, span_str("u"), &a, &limits, &holds[0]),
+                     TURN_QUOTA_OK);
+    ck_assert_int_eq(take(quota, span_str("u"), &b, &limits, &holds[1]),
+                     TURN_QUOTA_SOURCE);
+    ck_assert_int_eq(take(quota, span_str("u"), &c, &limits, &holds[1]),
+                     TURN_QUOTA_OK);
     turn_quota_give(quota, &holds[0]);
     turn_quota_give(quota, &holds[1]);
     turn_quota_free(quota);
@@ -189,7 +222,7 @@ END_TEST
 
 START_TEST(quotas_leave_nothing_when_memory_fails)
 {
-    struct turn_quota_limits limits = {0, 0, 0};
+    struct turn_quota_limits limits = {0, 0, 0, 0};
     struct turn_quota_hold hold;
     struct addr a = peer(1, 1);
 
@@ -199,7 +232,7 @@ START_TEST(quotas_leave_nothing_when_memory_fails)
 
         ck_assert_int_eq(turn_quota_new(&quota), 0);
         mem_fail_at(n);
-        verdict = turn_quota_take(quota, span_str("u"), &a, &limits, &hold);
+        verdict = take(quota, span_str("u"), &a, &limits, &hold);
         mem_fail_at(-1);
         if (verdict == TURN_QUOTA_OK)
             turn_quota_give(quota, &hold);
@@ -222,6 +255,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, permissions_use_expired_places_again);
     tcase_add_test(tc, channels_hold_number_and_peer_for_600_seconds);
     tcase_add_test(tc, channels_grow_to_their_limit);
+    tcase_add_test(tc, quotas_know_a_name_in_two_realms_apart);
     tcase_add_test(tc, quotas_count_users_sources_and_all);
     tcase_add_test(tc, meters_let_through_a_rate_and_a_second_ahead);
     tcase_add_test(tc, quotas_see_one_subscriber_in_an_ipv6_64);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn/turn_realm.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* FNV-1a: no secret, only the same every time. Two names of one id are
+ * refused when the rules are made. */
+uint32_t turn_realm_id(struct span name)
+{
+    uint32_t id = 2166136261U;
+
+    for (size_t i = 0; i < name.len; i++)
+        id = (id ^ name.ptr[i]) * 16777619U;
+    return id == TURN_REALM_DEFAULT ? 1 : id;
+}
+
+static int copy_server_names(struct turn_realm *realm,
+                             const struct turn_realm_options *options)
+{
+    realm->server_names =
+        mem_zarray(options->n_server_names + 1, sizeof(*realm->server_names));
+    if (!realm->server_names)
+        return -ENOMEM;
+    for (size_t i = 0; i < options->n_server_names; i++) {
+        const char *name = options->server_names[i];
+
+        realm->server_names[i] = mem_dup(name, strlen(name) + 1);
+        if (!realm->server_names[i])
+            return -ENOMEM;
+        realm->n_server_names = i + 1;
+    }
+    return 0;
+}
+
+static int copy_quotas(struct turn_realm *realm,
+                       const struct turn_realm_options *options)
+{
+    realm->quotas = mem_zarray(options->n_quotas + 1, sizeof(*realm->quotas));
+    if (!realm->quotas)
+        return -ENOMEM;
+    for (size_t i = 0; i < options->n_quotas; i++) {
+        struct turn_user_quota quota = options->quotas[i];
+
+        quota.user.ptr = mem_dup(quota.user.ptr, quota.user.len);
+        if (!quota.user.ptr)
+            return -ENOMEM;
+        realm->quotas[i] = quota;
+        realm->n_quotas = i + 1;
+    }
+    return 0;
+}
+
+int turn_realm_init(struct turn_realm *realm,
+                    const struct turn_realm_options *options,
+                    char error[TURN_RULES_ERROR_SIZE])
+{
+    struct turn_users_options users = options->users;
+    int err;
+
+    if (options->name.len == 0 || options->name.len > TURN_REALM_NAME_MAX) {
+        snprintf(error, TURN_RULES_ERROR_SIZE,
+                 "the realm must have 1 to %d bytes", TURN_REALM_NAME_MAX);
+        return ERR_CONFIG;
+    }
+    realm->name_text = mem_dup(options->name.ptr, options->name.len);
+    if (!realm->name_text)
+        return -ENOMEM;
+    realm->name = span_of(realm->name_text, options->name.len);
+    realm->id = turn_realm_id(realm->name);
+    realm->slot = options->slot;
+    realm->limits = options->limits;
+    err = copy_server_names(realm, options);
+    if (err == 0)
+        err = copy_quotas(realm, options);
+    if (err < 0)
+        return err;
+    users.realm = realm->name;
+    err = turn_users_new(&realm->users, &users, error, TURN_RULES_ERROR_SIZE);
+    if (err < 0)
+        return err;
+    return turn_policy_new(&realm->policy, &options->policy);
+}
+
+void turn_realm_deinit(struct turn_realm *realm)
+{
+    turn_users_free(realm->users);
+    turn_policy_free(realm->policy);
+    for (size_t i = 0; i < realm->n_server_names; i++)
+        mem_free(realm->server_names[i]);
+    mem_free(realm->server_names);
+    for (size_t i = 0; i < realm->n_quotas; i++)
+        mem_free((void *)(uintptr_t)realm->quotas[i].user.ptr);
+    mem_free(realm->quotas);
+    mem_free(realm->name_text);
+}
+
+uint32_t turn_realm_user_quota(const struct turn_realm *realm, struct span user)
+{
+    for (size_t i = 0; i < realm->n_quotas; i++) {
+        if (span_equal(realm->quotas[i].user, user))
+            return realm->quotas[i].max;
+    }
+    return realm->limits.max_per_user;
+}
+
+bool turn_realm_has_server_name(const struct turn_realm *realm,
+                                struct span name)
+{
+    for (size_t i = 0; i < realm->n_server_names; i++) {
+        if (span_equal_nocase(name, span_str(realm->server_names[i])))
+            return true;
+    }
+    return false;
+}
