@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+// Federation: whose certificate opens the door, for which domains, and whole
+// calls with Kamailio as the partner's edge, both ways.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { freePort, missing, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
+import { FakeAsterisk } from "../support/fake-asterisk.mjs";
+import { authority, partnerKamailio, phone, sClient } from "../support/federation.mjs";
+import { SipStream, SipUdp, request, respond, token, uriOf } from "../support/sip.mjs";
+
+const need = missing("openssl", "kamailio");
+
+after(() => setTimeout(() => process.exit(), 500).unref());
+
+const metric = async (daemon, name) => {
+  const line = (await daemon.metrics()).split("\n").filter((l) => l.startsWith(`sip_proxy_${name}`));
+  return line.reduce((sum, l) => sum + Number(l.split(" ").pop()), 0);
+};
+
+/** An edge for ours.example: TLS for partners, UDP for the media server. */
+async function startEdge({ ca, own, asterisk, partners, more = {}, args = [] }) {
+  const tls = await freePort(), udp = await freePort();
+  const dir = scratch("federation-edge-");
+  const settings = {
+    listen: [
+      { address: `tls:127.0.0.1:${tls}`, partners: true, certificate: own.cert, key: own.key },
+      `udp:127.0.0.1:${udp}`,
+    ],
+    "media-server": [`default=${asterisk.address}`],
+    domain: ["ours.example", "private.example"],
+    "partner-ca": ca, partner: partners, workers: 2, ...more,
+  };
+  const file = path.join(dir, "edge.json");
+  fs.writeFileSync(file, JSON.stringify(settings));
+  const edge = await startDaemon("sip-proxy", { args: ["--config", file, ...args], dir });
+  return Object.assign(edge, { tls, udp, address: { host: "127.0.0.1", port: udp },
+    async change(next) {
+      fs.writeFileSync(file, JSON.stringify({ ...settings, ...next }));
+      const { status, body } = await edge.admin("/reload", { method: "POST" });
+      assert.equal(status, 200, body);
+    } });
+}
+
+const ask = (from, { uri = "sip:alice@ours.example", method = "OPTIONS", headers = [], callId = token() } = {}) =>
+  request(method, uri, { via: "SIP/2.0/TLS partner.example:5061", from: `<${from}>;tag=${token(4)}`,
+    to: `<${uri}>`, callId, contact: "<sip:bob@partner.example>", headers });
+
+describe("who may connect", { skip: need }, () => {
+  let good, other, own, asterisk, edge;
+  const certs = {};
+
+  before(async () => {
+    good = await authority();
+    other = await authority("Somebody else's CA");
+    own = await good.issue({ san: ["URI:sip:ours.example", "DNS:edge.ours.example"] });
+    certs.none = {};
+    certs["self-signed"] = await good.issue({ san: ["URI:sip:partner.example"], self: true });
+    certs["wrong CA"] = await other.issue({ san: ["URI:sip:partner.example"] });
+    certs.expired = await good.issue({ san: ["URI:sip:partner.example"], days: -1 });
+    certs["server only"] = await good.issue({ san: ["URI:sip:partner.example"], usage: "serverAuth" });
+    certs["wrong domain"] = await good.issue({ san: ["URI:sip:nobody.example"] });
+    certs.wildcard = await good.issue({ san: ["DNS:*.example"] });
+    certs["sips URI"] = await good.issue({ san: ["URI:sips:partner.example"] });
+    certs["a person"] = await good.issue({ san: ["URI:sip:bob@partner.example"] });
+    certs["name beside SAN"] = await good.issue({ cn: "partner.example", san: ["DNS:nobody.example"] });
+    // RFC 5922 7.1: DNS names count only where there is no sip: URI.
+    certs["DNS beside URI"] = await good.issue({ san: ["URI:sip:nobody.example", "DNS:partner.example"] });
+    certs["blocked domain"] = await good.issue({ san: ["URI:sip:sub.evil.example"] });
+    certs.URI = await good.issue({ san: ["URI:sip:partner.example"] });
+    certs.DNS = await good.issue({ san: ["DNS:PARTNER.example"] });
+    certs["name only"] = await good.issue({ cn: "partner.example" });
+    certs["two domains"] = await good.issue({ san: ["URI:sip:partner.example", "URI:sip:second.example"] });
+    asterisk = await FakeAsterisk.start();
+    edge = await startEdge({ ca: good.ca, own, asterisk, partners: [
+      { domain: "partner.example", reach: ["ours.example"] },
+      { domain: "second.example", method: ["OPTIONS", "MESSAGE"] },
+      { domain: "sub.evil.example" }, { domain: "pinned.example", name: "host.second.example" },
+      { domain: "hidden.example", name: "partner.example", anonymous: true },
+    ], more: { "blocked-domain": ["evil.example"] } });
+  });
+  after(async () => {
+    await edge?.stop();
+    asterisk?.stop();
+  });
+
+  // certificate × (From domain → status; 0: cut before a byte was answered)
+  const P = "sip:bob@partner.example", S = "sip:bob@second.example", E = "sip:bob@sub.evil.example",
+    N = "sip:bob@nobody.example", O = "sip:alice@ours.example";
+  const cut = (why) => ({ [P]: 0, why });
+  const matrix = {
+    none: cut("no_certificate"), "self-signed": cut("untrusted"), "wrong CA": cut("untrusted"),
+    expired: cut("expired"), "server only": cut("purpose"), "wrong domain": cut("stranger"),
+    wildcard: cut("stranger"), "sips URI": cut("stranger"), "a person": cut("stranger"),
+    "name beside SAN": cut("stranger"), "DNS beside URI": cut("stranger"),
+    "blocked domain": { [E]: 0, why: "stranger" },
+    URI: { [P]: 200, [S]: 403, [E]: 403, [N]: 403, [O]: 403, "sip:anonymous@anonymous.invalid": 200,
+      "tel:+4930123": 403, "sip:bob@PARTNER.EXAMPLE": 200, "sip:bob@x.partner.example": 403 },
+    DNS: { [P]: 200, [S]: 403 }, "name only": { [P]: 200, [S]: 403 },
+    "two domains": { [P]: 200, [S]: 200, [N]: 403 },
+  };
+
+  for (const [kind, row] of Object.entries(matrix)) {
+    const { why, ...froms } = row;
+    test(`certificate: ${kind}`, async () => {
+      for (const [from, status] of Object.entries(froms)) {
+        const before = why ? await metric(edge, `partners_refused_total{why="${why}"`) : 0;
+        const got = await sClient(edge.tls, ask(from), { ...certs[kind], ca: good.ca });
+        assert.equal(got.status, status, `${from}: ${got.text}`);
+        if (!why) continue;
+        assert.equal(await metric(edge, `partners_refused_total{why="${why}"`), before + 1);
+        assert.equal(got.text, "");
+      }
+      if (why) await edge.waitLog(/partner refused why=/);
+    });
+  }
+
+  test("TLS 1.2 as well", async () => {
+    const got = await sClient(edge.tls, ask(P), { ...certs.URI, ca: good.ca, version: "-tls1_2" });
+    assert.equal(got.status, 200);
+    const cut = await sClient(edge.tls, ask(P), { ca: good.ca, version: "-tls1_2" });
+    assert.equal(cut.status, 0);
+    assert.match(cut.alert, /access denied/);
+  });
+
+  test("what a partner may send, and to whom", async () => {
+    const with_ = (cert, text) => sClient(edge.tls, text, { ...certs[cert], ca: good.ca });
+    const refused = (why) => metric(edge, `refused_total{reason="${why}"`);
+    assert.equal((await with_("URI", ask(P, { method: "REGISTER", uri: "sip:ours.example" }))).status, 403);
+    assert.equal(await refused("partner_method"), 1);
+    assert.equal((await with_("two domains", ask(S, { method: "SUBSCRIBE" }))).status, 403);
+    assert.equal(await refused("partner_method"), 2);
+    // private.example is ours, but not for partner.example; second may.
+    assert.equal((await with_("URI", ask(P, { uri: "sip:carol@private.example" }))).status, 403);
+    assert.equal(await refused("partner_target"), 1);
+    assert.equal((await with_("two domains", ask(S, { uri: "sip:carol@private.example" }))).status, 200);
+    // Not a relay to third parties, not even to another partner.
+    assert.equal((await with_("URI", ask(P, { uri: "sip:x@second.example" }))).status, 403);
+    assert.equal(await refused("domain"), 1);
+    // Someone else's identity in a certificate for another name of his.
+    assert.equal((await with_("two domains", ask("sip:x@pinned.example"))).status, 403);
+  });
+
+  test("the decision is told", async () => {
+    const callId = token();
+    await sClient(edge.tls, ask(N, { callId }), { ...certs.URI, ca: good.ca });
+    const { body } = await edge.admin(`/sip/why?call-id=${callId}`);
+    const [entry] = JSON.parse(body).requests;
+    assert.equal(entry.answer, 403);
+    assert.match(body, /partner_from/);
+  });
+
+  test("a reload blocks at once, on open connections too, and lets in again", async () => {
+    const stream = await SipStream.open({ port: edge.tls, tls: { ca: fs.readFileSync(good.ca),
+      cert: fs.readFileSync(certs.URI.cert), key: fs.readFileSync(certs.URI.key), servername: "edge.ours.example" } });
+    stream.send(ask(P));
+    await stream.response(200);
+    await edge.change({ "blocked-domain": ["evil.example", "example"] });
+    stream.send(ask(P));
+    await stream.response(403);
+    assert.equal((await sClient(edge.tls, ask(P), { ...certs.URI, ca: good.ca })).status, 0);
+    await edge.change({});
+    stream.send(ask(P));
+    await stream.response(200);
+    await edge.change({ "partner-purpose": "any" });
+    assert.equal((await sClient(edge.tls, ask(P), { ...certs["server only"], ca: good.ca })).status, 200);
+    assert.equal((await sClient(edge.tls, ask(P), { ...certs.expired, ca: good.ca })).status, 0);
+    await stream.close();
+  });
+
+  test("settings that cannot be", async () => {
+    const base = ["--check", "--listen", "udp:127.0.0.1:5060", "--media-server", "default=udp:127.0.0.1:5070"];
+    const tls = `tls:127.0.0.1:5061,certificate=${own.cert},key=${own.key}`;
+    for (const [more, want] of [
+      [["--listen", `${tls},partners=true`, "--partner", "a.example"], /needs partner-ca/],
+      [["--listen", `${tls},partners=true`, "--partner-ca", good.ca, "--partner", "a.example"], /needs "domain"/],
+      [["--listen", tls, "--domain", "b.example", "--partner", "a.example"], /listener with partners=true/],
+      [["--listen", `${tls},partners=true`, "--partner-ca", good.ca, "--domain", "a.example", "--partner", "a.example"],
+        /is a domain of ours/],
+      [["--listen", `${tls},partners=true`, "--partner-ca", good.ca, "--domain", "b.example",
+        "--partner", "a.example,method=FETCH"], /FETCH is not known/],
+    ]) {
+      const { code, stderr, stdout } = await runDaemon("sip-proxy", [...base, ...more]);
+      assert.notEqual(code, 0);
+      assert.match(stdout + stderr, want);
+    }
+  });
+});
+
+describe("calls with Kamailio as partner", { skip: need }, () => {
+  let good, asterisk, edge, kamailio, bob;
+
+  before(async () => {
+    good = await authority();
+    const own = await good.issue({ san: ["URI:sip:ours.example"] });
+    const theirs = await good.issue({ san: ["URI:sip:partner.example"] });
+    asterisk = await FakeAsterisk.start();
+    bob = await phone();
+    const tlsPort = await freePort();
+    edge = await startEdge({ ca: good.ca, own, asterisk, partners: [
+      { domain: "partner.example", address: `tls:127.0.0.1:${tlsPort}`, identity: true }] });
+    kamailio = await partnerKamailio({ domain: "partner.example", certificate: theirs, ca: good.ca,
+      edge: edge.tls, inside: bob.port, tlsPort });
+  });
+  after(async () => {
+    await edge?.stop();
+    await kamailio?.stop();
+    asterisk?.stop();
+    bob?.close();
+  });
+
+  /** What a phone of theirs sends through its Kamailio. */
+  const theirs = (method, uri, options) => request(method, uri, {
+    via: `SIP/2.0/UDP 127.0.0.1:${bob.port}`, contact: `<sip:bob@127.0.0.1:${bob.port}>`, ...options });
+
+  test("theirs to ours: call, their BYE and ours", async () => {
+    for (const who of ["partner", "us"]) {
+      const callId = token(), from = "<sip:bob@partner.example>;tag=b1", to = "<sip:alice@ours.example>";
+      const dest = { host: "127.0.0.1", port: kamailio.udp };
+      bob.send(theirs("INVITE", "sip:alice@ours.example", { from, to, callId }), dest);
+      const ok = await bob.response(200, "1 INVITE");
+      const routes = ok.all("record-route").reverse();
+      const target = uriOf(ok.one("contact"));
+      bob.send(theirs("ACK", target, { from, to: ok.one("to"), callId, routes }), dest);
+      await asterisk.sip.request("ACK");
+      if (who === "partner") {
+        bob.send(theirs("BYE", target, { from, to: ok.one("to"), callId, cseq: 2, routes }), dest);
+        const bye = await asterisk.sip.request("BYE");
+        asterisk.reply(bye, 200, "OK");
+        await bob.response(200, "2 BYE");
+      } else {
+        const cseq = asterisk.inDialog(callId, edge.address, "BYE");
+        await waitFor(() => bob.seen.find((m) => m.method === "BYE" && m.callId === callId), { what: "BYE" });
+        await asterisk.sip.response(200, cseq);
+      }
+    }
+    assert.equal(await metric(edge, "partner_requests_total{direction=\"in\"}"), 2);
+  });
+
+  test("ours to theirs: call, re-INVITE and BYE both ways", async () => {
+    const alice = asterisk.sip;
+    const callId = token(), from = "<sip:alice@ours.example>;tag=a1", to = "<sip:bob@partner.example>";
+    const via = `SIP/2.0/UDP 127.0.0.1:${alice.port};rport`, contact = `<sip:alice@127.0.0.1:${alice.port}>`;
+    const send = (method, uri, options) =>
+      alice.send(request(method, uri, { via, from, callId, contact, ...options }), edge.address);
+    send("INVITE", "sip:bob@partner.example", { to });
+    const ok = await alice.response(200, "1 INVITE");
+    const routes = ok.all("record-route").reverse(), target = uriOf(ok.one("contact"));
+    send("ACK", target, { to: ok.one("to"), routes });
+    await bob.next((m) => m.method === "ACK" && m.callId === callId);
+    send("INVITE", target, { to: ok.one("to"), cseq: 2, routes });
+    await alice.response(200, "2 INVITE");
+    send("ACK", target, { to: ok.one("to"), cseq: 2, routes });
+    await bob.next((m) => m.cseq === "2 ACK" && m.callId === callId);
+    // Their BYE: the dialog's token is the partner's, whatever connection it comes over.
+    const invite = bob.seen.find((m) => m.callId === callId);
+    bob.send(request("BYE", uriOf(invite.one("contact")), { via: `SIP/2.0/UDP 127.0.0.1:${bob.port}`, from: `${to};tag=bob`,
+      to: from, callId, cseq: 9, routes: invite.all("record-route") }), { host: "127.0.0.1", port: kamailio.udp });
+    const bye = await alice.request("BYE");
+    assert.equal(bye.callId, callId);
+    asterisk.reply(bye, 200, "OK");
+    await bob.response(200, "9 BYE");
+    assert.equal(await metric(edge, "partner_requests_total{direction=\"out\"}"), 1);
+  });
+
+  test("the partner's Kamailio restarts in the middle of a call", async () => {
+    const callId = token(), from = "<sip:bob@partner.example>;tag=b3", to = "<sip:alice@ours.example>";
+    bob.send(theirs("INVITE", "sip:alice@ours.example", { from, to, callId }), { host: "127.0.0.1", port: kamailio.udp });
+    await bob.response(200, "1 INVITE");
+    const { tls: tlsPort, udp: udpPort } = kamailio;
+    await kamailio.stop();
+    kamailio = await partnerKamailio({ domain: "partner.example", ca: good.ca, edge: edge.tls, inside: bob.port,
+      certificate: await good.issue({ san: ["URI:sip:partner.example"] }), tlsPort, udpPort });
+    const cseq = asterisk.inDialog(callId, edge.address, "BYE");
+    await asterisk.sip.response(200, cseq);
+    assert.ok(bob.seen.some((m) => m.method === "BYE" && m.callId === callId));
+  });
+
+  test("a blocked domain is called by nobody", async () => {
+    await edge.change({ "blocked-domain": ["partner.example"] });
+    const alice = await SipUdp.open();
+    alice.send(request("INVITE", "sip:bob@partner.example", { via: `SIP/2.0/UDP 127.0.0.1:${alice.port};rport`,
+      from: "<sip:alice@ours.example>;tag=a2", to: "<sip:bob@partner.example>", contact: `<sip:127.0.0.1:${alice.port}>` }),
+    edge.address);
+    await alice.response(403, "1 INVITE");
+    alice.close();
+    await edge.change({});
+  });
+});
+
+describe("the partner's certificate, when we call", { skip: need }, () => {
+  let good, other, asterisk, edge, bob;
+  const kamailios = [];
+
+  before(async () => {
+    good = await authority();
+    other = await authority("Somebody else's CA");
+    asterisk = await FakeAsterisk.start();
+    bob = await phone();
+    const kinds = {
+      right: await good.issue({ san: ["URI:sip:right.example"] }),
+      dns: await good.issue({ san: ["DNS:dns.example"] }),
+      wrongca: await other.issue({ san: ["URI:sip:wrongca.example"] }),
+      selfsigned: await good.issue({ san: ["URI:sip:selfsigned.example"], self: true }),
+      expired: await good.issue({ san: ["URI:sip:expired.example"], days: -1 }),
+      // The host that DNS or we name is not the domain that was called.
+      wrongdomain: await good.issue({ san: ["DNS:sip.wrongdomain.example", "IP:127.0.0.1"] }),
+      wildcard: await good.issue({ san: ["DNS:*.example"] }),
+      pinned: await good.issue({ san: ["DNS:edge.host.example"] }),
+    };
+    const partners = [];
+    for (const [name, certificate] of Object.entries(kinds)) {
+      const tlsPort = await freePort();
+      partners.push({ domain: `${name}.example`, address: `tls:127.0.0.1:${tlsPort}`,
+        ...(name === "pinned" ? { name: "edge.host.example" } : {}) });
+      kamailios.push({ domain: `${name}.example`, certificate, ca: good.ca, tlsPort });
+    }
+    partners.push({ domain: "absent.example", address: `tls:127.0.0.1:${await freePort()}` });
+    partners.push({ domain: "unknown.example" });
+    edge = await startEdge({ ca: good.ca, own: await good.issue({ san: ["URI:sip:ours.example"] }), asterisk, partners });
+    // One after the other: it is a TLS server all the same, and lighter.
+    for (let i = 0; i < kamailios.length; i++)
+      kamailios[i] = await tlsServer(kamailios[i]);
+  });
+  after(async () => {
+    await edge?.stop();
+    for (const k of kamailios) await k.stop?.();
+    asterisk?.stop();
+    bob?.close();
+  });
+
+  async function tlsServer({ certificate, ca, tlsPort }) {
+    const { default: tls } = await import("node:tls");
+    const seen = [], sockets = new Set();
+    const server = tls.createServer({ cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key),
+      ca: fs.readFileSync(ca), requestCert: true, rejectUnauthorized: true }, (socket) => {
+      sockets.add(socket);
+      const stream = new SipStream(socket, (m) => {
+        seen.push({ m, servername: socket.servername, san: socket.getPeerCertificate().subjectaltname });
+        if (m.method && m.method !== "ACK") stream.send(respond(m, 200, "OK", { tag: "x" }));
+        return true;
+      });
+    });
+    server.on("tlsClientError", () => {});
+    await new Promise((done) => server.listen(tlsPort, "127.0.0.1", done));
+    return { seen, stop() {
+      for (const s of sockets) s.destroy();
+      return new Promise((done) => server.close(done));
+    } };
+  }
+
+  for (const [name, status] of Object.entries({ right: 200, dns: 200, pinned: 200, wrongca: 504, selfsigned: 504,
+    expired: 504, wrongdomain: 504, wildcard: 504, absent: 504, unknown: 504 })) {
+    test(`${name}: ${status}`, async () => {
+      const alice = await SipUdp.open();
+      alice.send(request("OPTIONS", `sip:bob@${name}.example`, { via: `SIP/2.0/UDP 127.0.0.1:${alice.port};rport`,
+        from: "<sip:alice@ours.example>;tag=a2", to: `<sip:bob@${name}.example>` }), edge.address);
+      const answer = await alice.final("1 OPTIONS", { timeout: 15000 });
+      assert.equal(answer.status, status);
+      alice.close();
+    });
+  }
+
+  test("our own certificate was shown, the domain asked for", () => {
+    const [first] = kamailios[0].seen;
+    assert.match(first.san, /URI:sip:ours\.example/);
+    assert.equal(first.servername, "right.example");
+  });
+});
