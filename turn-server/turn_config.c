@@ -196,6 +196,37 @@ static const struct option_def options[] = {
      .flags = OPT_RELOAD,
      .help = "bytes per second of the whole server, both ways together; "
              "0: no limit"},
+    {.name = "tcp-relay",
+     .type = OPT_BOOL,
+     .offset = FIELD(tcp_relay),
+     .fallback = "false",
+     .flags = OPT_RELOAD,
+     .help = "TCP and TLS clients may have TCP relays (RFC 6062), to what "
+             "allow-tcp-peer lists; else 442"},
+    {.name = "max-tcp-connections",
+     .type = OPT_U32,
+     .offset = FIELD(tcp_total),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "1000",
+     .flags = OPT_RELOAD,
+     .help = "connections of TCP relays with peers; over it 508 (memory for as "
+             "many as at the start)"},
+    {.name = "user-tcp-connections",
+     .type = OPT_U32,
+     .offset = FIELD(tcp_per_user),
+     .max = 1000000,
+     .fallback = "100",
+     .flags = OPT_RELOAD,
+     .help = "those of one user; over it 486; 0: no limit"},
+    {.name = "allocation-tcp-connections",
+     .type = OPT_U16,
+     .offset = FIELD(tcp_per_allocation),
+     .min = 1,
+     .max = 1000,
+     .fallback = "16",
+     .flags = OPT_RELOAD,
+     .help = "those of one allocation; over it 486"},
     {.name = "alternate-server",
      .type = OPT_ADDR,
      .offset = FIELD(alternate),
@@ -413,6 +444,9 @@ static struct turn_limits limits_of(const struct turn_config *c)
         .max_permissions = c->max_permissions,
         .max_channels = c->max_channels,
         .total_bandwidth = c->total_bandwidth,
+        .tcp_total = c->tcp_total,
+        .tcp_per_user = c->tcp_per_user,
+        .tcp_per_allocation = c->tcp_per_allocation,
         .challenge_rate = c->challenge_rate,
     };
 }
@@ -431,6 +465,7 @@ realm_options_of(const struct turn_config *c,
     o.policy.relay_first = c->relay_ports.first;
     o.policy.relay_last = c->relay_ports.last;
     o.policy.hairpin = c->hairpin;
+    o.has_tcp = c->tcp_relay;
     return o;
 }
 

@@ -53,6 +53,10 @@ struct turn_config {
     uint16_t max_permissions;
     uint16_t max_channels;
     uint64_t total_bandwidth; /* bytes/s */
+    bool tcp_relay;
+    uint32_t tcp_total; /* connections */
+    uint32_t tcp_per_user;
+    uint16_t tcp_per_allocation;
     struct addr_list alternate;
     uint32_t challenge_rate;
     uint32_t max_connections;

@@ -76,6 +76,8 @@ turn_realm_config_options(const struct turn_realm_config *c)
                    .deny = c->deny_peer.items,
                    .n_deny = c->deny_peer.n,
                    .public_peers = turn_realm_config_public(c)},
+        .allow_tcp = c->allow_tcp_peer.items,
+        .n_allow_tcp = c->allow_tcp_peer.n,
         .limits = {.max_allocations = c->realm_quota,
                    .max_per_user = c->user_quota,
                    .max_per_source = c->source_quota,

@@ -22,6 +22,7 @@ struct turn_realm_config {
     struct option_secret secrets;
     struct cidr_list allow_peer;
     struct cidr_list deny_peer;
+    struct cidr_list allow_tcp_peer;
     int public_peers; /* enum turn_public_peers */
     uint32_t realm_quota;
     uint32_t user_quota;
@@ -70,6 +71,13 @@ enum {
          .offset = F(deny_peer),                                               \
          .flags = OPT_LIST | OPT_RELOAD,                                       \
          .help = "peers never to reach; goes before allow-peer"},              \
+        {.name = "allow-tcp-peer",                                             \
+         .type = OPT_CIDR,                                                     \
+         .offset = F(allow_tcp_peer),                                          \
+         .flags = OPT_LIST | OPT_RELOAD,                                       \
+         .help = "peers of TCP relays, these alone (and hairpin): "            \
+                 "10.0.0.0/24:5060; the ports are those to connect to, a "     \
+                 "peer that connects comes from any"},                         \
         {.name = "public-peers",                                               \
          .type = OPT_ENUM,                                                     \
          .offset = F(public_peers),                                            \

@@ -102,6 +102,8 @@ static void put_allocation(struct buf *json, const struct turn_alloc_info *info,
                info->expires > now ? (info->expires - now) / 1000 : 0);
     put_number(json, "permissions", info->permissions);
     put_number(json, "channels", info->channels);
+    if (info->is_tcp)
+        put_number(json, "tcp_connections", info->connections);
     put_number(json, "packets_to_peers", info->packets[0]);
     put_number(json, "packets_to_client", info->packets[1]);
     put_number(json, "bytes_to_peers", info->bytes[0]);

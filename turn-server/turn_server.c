@@ -60,6 +60,12 @@ turn_server_realm_stats(const struct turn_server *server, int worker)
     return turn_realms_block(server->realms, (unsigned)worker);
 }
 
+struct worker *turn_server_thread(const struct turn_server *server,
+                                  unsigned index)
+{
+    return daemon_worker(server->daemon, index);
+}
+
 void turn_server_set_worker(struct turn_server *server, int index,
                             struct turn_worker *w)
 {

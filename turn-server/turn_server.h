@@ -27,6 +27,10 @@
       "reason=\"garbage\"", "connections closed by us")                        \
     X(COUNTER, connections_full, "connections_closed", "reason=\"full\"",      \
       "connections closed by us")                                              \
+    X(COUNTER, moved, "connections_moved", "result=\"ok\"",                    \
+      "connections brought to the worker of their allocation (RFC 6062)")      \
+    X(COUNTER, move_failed, "connections_moved", "result=\"failed\"",          \
+      "connections brought to the worker of their allocation (RFC 6062)")      \
     X(COUNTER, drop_slow_client, "stream_dropped", "reason=\"slow_client\"",   \
       "packets not sent to a TCP or TLS client")                               \
     X(COUNTER, drop_client_gone, "stream_dropped", "reason=\"client_gone\"",   \
@@ -82,6 +86,11 @@ struct turn_shared *turn_server_shared(const struct turn_server *server);
 struct conn_limit *turn_server_limit(const struct turn_server *server);
 struct turn_realm_stats *
 turn_server_realm_stats(const struct turn_server *server, int worker);
+
+/* The thread of a worker, for mail; NULL: not running, or none of this index.
+ * Any thread. */
+struct worker *turn_server_thread(const struct turn_server *server,
+                                  unsigned index);
 
 /* Each worker's state by its index: set and read on that worker's thread. */
 struct turn_worker;

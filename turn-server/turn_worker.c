@@ -325,6 +325,9 @@ static int make_tables(struct turn_worker *w, const struct turn_config *c,
     struct turn_core_options o = {
         .env = {relay_open, relay_close, to_client, to_peer, random_bytes,
                 epoch, w},
+        .tcp = turn_pipe_env(),
+        .max_tcp = c->tcp_total,
+        .worker = (uint8_t)worker_index(w->worker),
         .shared = turn_server_shared(w->server),
         .rules = rules,
         .stats = &w->stats->core,
@@ -344,6 +347,11 @@ static int make_tables(struct turn_worker *w, const struct turn_config *c,
     if (err == 0)
         err = pool_new(&w->conns, turn_conn_size(),
                        c->max_connections ? c->max_connections : 1000000);
+    if (err == 0)
+        err = pool_new(&w->tcp_sockets, turn_tcp_socket_size(),
+                       2 * c->max_allocations);
+    if (err == 0)
+        err = pool_new(&w->pipes, turn_pipe_size(), 2 * c->tcp_total);
     if (err == 0)
         err = udp_ring_new(&w->ring, w->worker, &ring);
     if (err == 0)
@@ -443,8 +451,10 @@ void turn_worker_stop(void *worker_state)
         listener_close(w->doors[i].listener);
         w->doors[i].listener = NULL;
     }
-    if (w->core)
+    if (w->core) {
         turn_conn_close_all(w);
+        turn_pipe_close_all(w);
+    }
     dtls_free(w->dtls);
     w->dtls = NULL;
     turn_core_free(w->core); /* closes the relay sockets */
@@ -464,6 +474,8 @@ void turn_worker_free(void *worker_state)
 
     pool_free(w->relays);
     pool_free(w->conns);
+    pool_free(w->tcp_sockets);
+    pool_free(w->pipes);
     mem_free(w->doors);
     mem_free(w);
 }

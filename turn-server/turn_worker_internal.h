@@ -9,6 +9,7 @@
 #include "net/alarm.h"
 #include "net/dtls.h"
 #include "net/listener.h"
+#include "turn_pipe.h"
 #include "turn_worker.h"
 
 /* A socket that clients send to, or a TCP listener. */
@@ -27,9 +28,11 @@ struct turn_worker {
     struct turn_core *core;
     struct udp_ring *ring;
     struct turn_server_stats *stats;
-    struct pool *relays; /* struct turn_socket */
-    struct pool *conns;  /* struct turn_conn */
-    struct dtls *dtls;   /* NULL: no certificate, or switched off */
+    struct pool *relays;      /* struct turn_socket */
+    struct pool *conns;       /* struct turn_conn */
+    struct pool *tcp_sockets; /* struct turn_tcp_socket */
+    struct pool *pipes;       /* struct turn_pipe */
+    struct dtls *dtls;        /* NULL: no certificate, or switched off */
     struct turn_door *doors;
     size_t n_doors;
     struct alarm deadline;    /* of the core */
@@ -59,6 +62,11 @@ void turn_conn_accept(struct listener *listener, struct stream *stream,
 
 /* A frame for the client on connection `link`. */
 void turn_conn_send(struct turn_worker *w, uint64_t link, struct span bytes);
+
+/* The client on connection `link` has bound this pipe: its stream becomes the
+ * pipe's when the event is over. */
+void turn_conn_join(struct turn_worker *w, uint64_t link,
+                    struct turn_pipe *pipe);
 
 /* Close all. */
 void turn_conn_close_all(struct turn_worker *w);

@@ -100,7 +100,8 @@ static void fill(struct turn_alloc *alloc, const struct turn_request *rq)
     alloc->key = rq->who.key;
     alloc->algorithm = (uint8_t)rq->who.algorithm;
     memcpy(alloc->tid, stun_msg_tid(&rq->msg), STUN_TID_SIZE);
-    timer_init(&alloc->timer, 0);
+    timer_init(&alloc->timer, TURN_TIMER_ALLOC);
+    list_init(&alloc->tcp_conns);
     turn_perms_init(&alloc->perms);
     turn_chans_init(&alloc->chans);
     turn_alloc_set_bandwidth(alloc, rq->now);
@@ -144,7 +145,10 @@ static int try_open(struct turn_core *core, struct turn_alloc *alloc,
     int err;
 
     local.port = port;
-    err = core->env.relay_open(core->env.arg, alloc->id, &local, &handle);
+    if (alloc->is_tcp)
+        err = core->tcp.listen(core->env.arg, alloc->id, &local, &handle);
+    else
+        err = core->env.relay_open(core->env.arg, alloc->id, &local, &handle);
     if (err < 0)
         return err;
     relay->handle = handle;
@@ -305,19 +309,29 @@ static void count_end(struct turn_core *core, const struct turn_alloc *alloc,
     }
 }
 
+void turn_alloc_close(struct turn_core *core, struct turn_alloc *alloc,
+                      unsigned family)
+{
+    struct turn_relay *relay = &alloc->relays[family];
+
+    if (alloc->is_tcp)
+        core->tcp.unlisten(core->env.arg, relay->handle);
+    else
+        core->env.relay_close(core->env.arg, relay->handle);
+    turn_ports_give(core->shared->ports, relay->index, relay->local.port);
+    *relay = (struct turn_relay){0};
+}
+
 void turn_alloc_end(struct turn_core *core, struct turn_alloc *alloc,
                     enum turn_end why)
 {
     if (alloc->is_announced)
         count_end(core, alloc, why);
     timers_cancel(&core->timers, &alloc->timer);
-    for (size_t i = 0; i < TURN_FAMILIES; i++) {
-        struct turn_relay *relay = &alloc->relays[i];
-
-        if (!relay->handle)
-            continue;
-        core->env.relay_close(core->env.arg, relay->handle);
-        turn_ports_give(core->shared->ports, relay->index, relay->local.port);
+    turn_tcp_end_all(core, alloc);
+    for (unsigned i = 0; i < TURN_FAMILIES; i++) {
+        if (alloc->relays[i].handle)
+            turn_alloc_close(core, alloc, i);
     }
     turn_perms_deinit(&alloc->perms);
     turn_chans_deinit(&alloc->chans);

@@ -6,24 +6,48 @@
 
 #include <errno.h>
 
-enum { TRANSPORT_UDP = 17 };
+enum { TRANSPORT_TCP = 6, TRANSPORT_UDP = 17 };
 
 /* What the request asks for, once it is found to make sense. */
 struct wish {
     bool family[TURN_FAMILIES];
     bool is_dual; /* one family may fail */
+    bool is_tcp;
     bool has_token;
     enum turn_port_want port;
     uint8_t token[TURN_TOKEN_SIZE];
 };
 
-static enum stun_code check_transport(const struct stun_msg *msg)
+/* RFC 6062 5.1: what a TCP relay cannot be asked for. */
+static enum stun_code check_tcp(const struct turn_core *core,
+                                const struct turn_request *rq)
 {
-    struct span value = stun_msg_attr(msg, STUN_REQUESTED_TRANSPORT);
+    const struct stun_msg *msg = &rq->msg;
+
+    if (!core->tcp_conns || !rq->realm->has_tcp)
+        return STUN_UNSUPPORTED_TRANSPORT;
+    if (!turn_transport_is_stream(rq->client->transport) ||
+        stun_msg_has(msg, STUN_EVEN_PORT) ||
+        stun_msg_has(msg, STUN_DONT_FRAGMENT) ||
+        stun_msg_has(msg, STUN_RESERVATION_TOKEN))
+        return STUN_BAD_REQUEST;
+    return STUN_OK;
+}
+
+static enum stun_code check_transport(const struct turn_core *core,
+                                      const struct turn_request *rq,
+                                      struct wish *wish)
+{
+    struct span value = stun_msg_attr(&rq->msg, STUN_REQUESTED_TRANSPORT);
 
     if (value.len != 4)
         return STUN_BAD_REQUEST;
-    return value.ptr[0] == TRANSPORT_UDP ? STUN_OK : STUN_UNSUPPORTED_TRANSPORT;
+    if (value.ptr[0] == TRANSPORT_UDP)
+        return STUN_OK;
+    if (value.ptr[0] != TRANSPORT_TCP)
+        return STUN_UNSUPPORTED_TRANSPORT;
+    wish->is_tcp = true;
+    return check_tcp(core, rq);
 }
 
 /* RFC 8656 7.2: which attributes exclude each other. */
@@ -90,9 +114,12 @@ static enum stun_code read_ports(const struct stun_msg *msg, struct wish *wish)
     return STUN_OK;
 }
 
-static enum stun_code read_wish(const struct stun_msg *msg, struct wish *wish)
+static enum stun_code read_wish(const struct turn_core *core,
+                                const struct turn_request *rq,
+                                struct wish *wish)
 {
-    enum stun_code code = check_transport(msg);
+    const struct stun_msg *msg = &rq->msg;
+    enum stun_code code = check_transport(core, rq, wish);
 
     if (code == STUN_OK)
         code = check_combination(msg);
@@ -212,6 +239,8 @@ static enum stun_code make(struct turn_core *core, struct turn_request *rq,
         code = make_reserved(core, rq, wish, &alloc);
     else
         code = turn_alloc_new(core, rq, &alloc);
+    if (alloc)
+        alloc->is_tcp = wish->is_tcp;
     if (code == STUN_OK && !wish->has_token)
         code = open_families(core, rq, alloc, wish);
     if (code != STUN_OK) {
@@ -258,7 +287,7 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
         fill_success(rq->alloc, rq->now, reply);
         return STUN_OK;
     }
-    code = read_wish(&rq->msg, &wish);
+    code = read_wish(core, rq, &wish);
     if (code != STUN_OK)
         return code;
     if (!turn_lifetime(core, &rq->msg, &asked, &granted))

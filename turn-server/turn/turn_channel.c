@@ -32,6 +32,8 @@ enum stun_code turn_on_channel(struct turn_core *core, struct turn_request *rq,
     (void)reply;
     if (!alloc)
         return STUN_ALLOCATION_MISMATCH;
+    if (alloc->is_tcp)
+        return STUN_FORBIDDEN; /* RFC 6062: it has connections, no channels */
     code = read_binding(rq, &number, &peer);
     if (code != STUN_OK)
         return code;

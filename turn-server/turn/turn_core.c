@@ -8,8 +8,10 @@
 
 /* Attributes we can read but do not offer: answered like unknown ones. */
 static const enum stun_attr unsupported[] = {
-    STUN_CHANGE_REQUEST, STUN_DONT_FRAGMENT, STUN_PADDING,
-    STUN_RESPONSE_PORT,  STUN_CONNECTION_ID,
+    STUN_CHANGE_REQUEST,
+    STUN_DONT_FRAGMENT,
+    STUN_PADDING,
+    STUN_RESPONSE_PORT,
 };
 
 int turn_core_new(struct turn_core **ret_core,
@@ -22,19 +24,26 @@ int turn_core_new(struct turn_core **ret_core,
     if (!core)
         return -ENOMEM;
     core->env = options->env;
+    core->tcp = options->tcp;
+    core->worker = options->worker;
     core->shared = options->shared;
     core->stats = options->stats;
     core->realm_stats =
         options->realm_stats ? options->realm_stats : core->own_realm_stats;
     err = pool_new(&core->allocs, sizeof(struct turn_alloc),
                    options->max_allocations);
+    if (err == 0 && options->tcp.listen && options->max_tcp > 0)
+        err = pool_new(&core->tcp_conns, sizeof(struct turn_tcp_conn),
+                       options->max_tcp);
     if (err < 0) {
+        pool_free(core->allocs);
         mem_free(core);
         return err;
     }
     core->env.random(core->env.arg, seed, sizeof(seed));
     memcpy(core->seed, seed, sizeof(core->seed));
     map_init(&core->by_client, options->max_allocations, seed);
+    map_init(&core->tcp_by_number, options->max_tcp, seed);
     timers_init(&core->timers);
     ratelim_init(&core->refusals, TURN_REFUSALS_PER_S * 1000ULL,
                  TURN_REFUSALS_PER_S, 0);
@@ -53,6 +62,8 @@ void turn_core_free(struct turn_core *core)
     while ((alloc = pool_each(core->allocs, &pos)) != NULL)
         turn_alloc_end(core, alloc, TURN_END_SHUTDOWN);
     map_deinit(&core->by_client);
+    map_deinit(&core->tcp_by_number);
+    pool_free(core->tcp_conns);
     pool_free(core->allocs);
     turn_rules_unref(core->rules);
     mem_free(core);
@@ -85,6 +96,10 @@ static uint64_t *reply_counter(struct turn_stats *stats, enum stun_code code)
         return &stats->refused_442;
     case STUN_PEER_FAMILY_MISMATCH:
         return &stats->refused_443;
+    case STUN_CONNECTION_EXISTS:
+        return &stats->refused_446;
+    case STUN_CONNECTION_FAILED:
+        return &stats->refused_447;
     case STUN_QUOTA_REACHED:
         return &stats->refused_486;
     case STUN_INSUFFICIENT_CAPACITY:
@@ -117,6 +132,10 @@ static const char *reason_of(enum stun_code code)
         return "Unsupported Transport Protocol";
     case STUN_PEER_FAMILY_MISMATCH:
         return "Peer Address Family Mismatch";
+    case STUN_CONNECTION_EXISTS:
+        return "Connection Already Exists";
+    case STUN_CONNECTION_FAILED:
+        return "Connection Timeout or Failure";
     case STUN_QUOTA_REACHED:
         return "Allocation Quota Reached";
     case STUN_INSUFFICIENT_CAPACITY:
@@ -150,10 +169,14 @@ static void write_success(struct stun_writer *w, const struct turn_request *rq,
                    span_of(reply->token, sizeof(reply->token)));
     if (reply->has_mapped)
         stun_write_xor_addr(w, STUN_XOR_MAPPED_ADDRESS, &rq->client->remote);
+    if (reply->number)
+        stun_write(w, STUN_CONNECTION_ID,
+                   span_of(reply->number, TURN_TCP_NUMBER_SIZE));
 }
 
-static void reply_send(struct turn_core *core, const struct turn_request *rq,
-                       const struct turn_reply *reply)
+static void write_and_send(struct turn_core *core,
+                           const struct turn_request *rq,
+                           const struct turn_reply *reply)
 {
     bool is_ok = reply->code == STUN_OK;
     uint8_t out[TURN_ANSWER_MAX];
@@ -187,6 +210,16 @@ static void reply_send(struct turn_core *core, const struct turn_request *rq,
     core->env.to_client(core->env.arg, rq->client, &packet);
 }
 
+void turn_reply_send(struct turn_core *core, const struct turn_request *rq,
+                     const struct turn_reply *reply)
+{
+    stats_inc(reply_counter(core->stats, reply->code));
+    if (reply->code == STUN_FORBIDDEN && rq->realm)
+        stats_inc(&turn_realm_figures(core, rq->realm)->forbidden);
+    turn_log_refusal(core, rq, reply->code);
+    write_and_send(core, rq, reply);
+}
+
 /* RFC 8489 6.3 */
 enum stun_code turn_check_attributes(struct stun_msg *msg,
                                      const enum stun_attr *refused, size_t n)
@@ -206,6 +239,8 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
 
     if (rq->client->access != TURN_ACCESS_RELAY || !rq->realm)
         return STUN_FORBIDDEN;
+    if (rq->msg.method == STUN_CONNECTION_BIND)
+        turn_tcp_find(core, rq);
     code = turn_auth(core, rq, reply);
     if (code == STUN_OK)
         code = turn_check_attributes(&rq->msg, unsupported,
@@ -219,6 +254,10 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
         return turn_on_refresh(core, rq, reply);
     case STUN_CREATE_PERMISSION:
         return turn_on_permission(core, rq, reply);
+    case STUN_CONNECT:
+        return turn_on_connect(core, rq, reply);
+    case STUN_CONNECTION_BIND:
+        return turn_on_connection_bind(core, rq, reply);
     default:
         return turn_on_channel(core, rq, reply);
     }
@@ -228,9 +267,13 @@ void turn_core_on_timer(struct turn_core *core, uint64_t now)
 {
     struct timer *timer;
 
-    while ((timer = timers_take_expired(&core->timers, now)) != NULL)
-        turn_alloc_end(core, CONTAINER_OF(timer, struct turn_alloc, timer),
-                       TURN_END_EXPIRED);
+    while ((timer = timers_take_expired(&core->timers, now)) != NULL) {
+        if (timer->kind == TURN_TIMER_TCP)
+            turn_tcp_on_timer(core, timer, now);
+        else
+            turn_alloc_end(core, CONTAINER_OF(timer, struct turn_alloc, timer),
+                           TURN_END_EXPIRED);
+    }
 }
 
 static void on_turn_request(struct turn_core *core, struct turn_request *rq)
@@ -249,11 +292,10 @@ static void on_turn_request(struct turn_core *core, struct turn_request *rq)
         stats_inc(&core->stats->drop_rate);
         return;
     }
-    stats_inc(reply_counter(core->stats, reply.code));
-    if (reply.code == STUN_FORBIDDEN && rq->realm)
-        stats_inc(&turn_realm_figures(core, rq->realm)->forbidden);
-    turn_log_refusal(core, rq, reply.code);
-    reply_send(core, rq, &reply);
+    if (!reply.is_later)
+        turn_reply_send(core, rq, &reply);
+    if (reply.joined)
+        core->tcp.join(core->env.arg, reply.joined->pipe, rq->client);
     mem_wipe(&rq->who.key, sizeof(rq->who.key));
 }
 
@@ -267,6 +309,8 @@ static void on_request(struct turn_core *core, struct turn_request *rq)
     case STUN_REFRESH:
     case STUN_CREATE_PERMISSION:
     case STUN_CHANNEL_BIND:
+    case STUN_CONNECT:
+    case STUN_CONNECTION_BIND:
         on_turn_request(core, rq);
         break;
     default:
@@ -360,8 +404,9 @@ static void set_realm(struct turn_core *core, struct turn_alloc *alloc,
     alloc->realm = realm;
     turn_alloc_set_bandwidth(alloc, now);
     stats_add(&core->stats->rules_ended,
-              turn_perms_review(&alloc->perms, realm->policy, now) +
-                  turn_chans_review(&alloc->chans, realm->policy, now));
+              turn_perms_review(&alloc->perms, turn_alloc_policy(alloc), now) +
+                  turn_chans_review(&alloc->chans, realm->policy, now) +
+                  turn_tcp_review(core, alloc, now));
 }
 
 void turn_core_set_rules(struct turn_core *core, struct turn_rules *rules,
@@ -405,6 +450,8 @@ bool turn_core_each(const struct turn_core *core, uint32_t *pos, uint64_t now,
         .bytes = {alloc->bytes[0], alloc->bytes[1]},
         .permissions = turn_perms_count(&alloc->perms, now),
         .channels = turn_chans_count(&alloc->chans, now),
+        .is_tcp = alloc->is_tcp,
+        .connections = alloc->n_tcp,
     };
     return true;
 }

@@ -16,6 +16,7 @@
 #include "turn/turn_rules.h"
 #include "turn/turn_shared.h"
 #include "turn/turn_stats.h"
+#include "turn/turn_tcp.h"
 
 struct turn_core;
 
@@ -104,6 +105,7 @@ struct turn_env {
 
 struct turn_core_options {
     struct turn_env env;
+    struct turn_tcp_env tcp;    /* all NULL: no TCP relays */
     struct turn_shared *shared; /* borrowed; outlives the core */
     struct turn_rules *rules;   /* a reference is taken */
     struct turn_stats *stats;   /* borrowed; written by this core only */
@@ -111,6 +113,8 @@ struct turn_core_options {
      * core keeps them to itself. */
     struct turn_realm_stats *realm_stats;
     uint32_t max_allocations; /* of this core */
+    uint32_t max_tcp;         /* connections of TCP relays; 0: none */
+    uint8_t worker;           /* this core's number among its like */
 };
 
 /* Returns 0, -EINVAL or -ENOMEM. Release with turn_core_free(). */
@@ -182,6 +186,8 @@ struct turn_alloc_info {
     uint64_t bytes[2];
     size_t permissions;
     size_t channels;
+    bool is_tcp; /* a TCP relay (RFC 6062) … */
+    unsigned connections;
 };
 
 /* Walk: start with *pos = 0; false at the end. */

@@ -5,6 +5,7 @@
 #ifndef TURN_INTERNAL_H
 #define TURN_INTERNAL_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/ratelim.h"
 #include "base/timers.h"
@@ -20,8 +21,15 @@ enum {
     TURN_REFUSALS_PER_S = 10, /* log lines; the counters have them all */
 };
 
+/* What a struct timer of the core belongs to. */
+enum { TURN_TIMER_ALLOC, TURN_TIMER_TCP };
+
 struct turn_core {
     struct turn_env env;
+    struct turn_tcp_env tcp;
+    uint8_t worker;
+    struct pool *tcp_conns;   /* struct turn_tcp_conn */
+    struct map tcp_by_number; /* their CONNECTION-ID → the same */
     struct turn_shared *shared;
     struct turn_rules *rules;
     struct turn_stats *stats;
@@ -42,7 +50,8 @@ struct turn_core {
 
 /* The relayed transport address of one family. */
 struct turn_relay {
-    void *handle; /* the shell's socket; NULL: none of this family */
+    void *handle; /* the shell's socket; NULL: none of this family. Of a TCP
+                     allocation a listener: of env.tcp */
     struct addr local;
     uint32_t index; /* in turn_shared's relays */
 };
@@ -61,6 +70,9 @@ struct turn_alloc {
     uint8_t algorithm; /* enum stun_algorithm of `key` */
     bool overdue; /* refreshed after its credential's end: once is enough */
     bool is_announced;
+    bool is_tcp;           /* a TCP relay (RFC 6062) */
+    uint16_t n_tcp;        /* connections of it */
+    struct list tcp_conns; /* struct turn_tcp_conn.node */
     bool has_token;
     uint8_t token[TURN_TOKEN_SIZE];
     uint8_t tid[STUN_TID_SIZE]; /* of the Allocate, to know it again */
@@ -72,6 +84,28 @@ struct turn_alloc {
     uint64_t packets[TURN_DIRECTIONS];
     uint64_t bytes[TURN_DIRECTIONS];
     struct ratelim bandwidth[TURN_DIRECTIONS];
+};
+
+enum turn_tcp_state { TURN_TCP_CONNECTING, TURN_TCP_WAITING, TURN_TCP_BOUND };
+enum { TURN_TCP_NUMBER_SIZE = 4 };
+
+/* A connection between a peer and the relayed address of a TCP allocation. */
+struct turn_tcp_conn {
+    struct pool_id id;
+    struct turn_alloc *alloc; /* its owner: ends them all before itself */
+    struct list node;         /* in alloc->tcp_conns */
+    struct timer timer;
+    struct addr peer;             /* as the client knows it */
+    void *pipe;                   /* the shell's */
+    size_t owed[TURN_DIRECTIONS]; /* bytes that the bandwidth has not paid */
+    uint8_t number[TURN_TCP_NUMBER_SIZE]; /* CONNECTION-ID */
+    uint8_t state;                        /* enum turn_tcp_state */
+    bool is_incoming;
+    /* Of the Connect request, until it is answered */
+    bool has_fingerprint;
+    uint8_t integrity; /* enum stun_integrity */
+    uint8_t header[STUN_HEADER_SIZE];
+    struct stun_key key;
 };
 
 /* What a request's credentials turned out to be (turn_auth.c). */
@@ -89,7 +123,8 @@ struct turn_request {
     const struct turn_client *client;
     struct stun_msg msg;
     uint64_t now;
-    struct turn_alloc *alloc;       /* of this client, or NULL */
+    struct turn_alloc *alloc;  /* of this client, or NULL */
+    struct turn_tcp_conn *tcp; /* ConnectionBind: which; `alloc` is its own */
     const struct turn_realm *realm; /* of this client; NULL: is no more */
     struct turn_identity who;
 };
@@ -108,12 +143,22 @@ struct turn_reply {
     const struct addr *alternate; /* with 300 */
     uint16_t family_error;        /* ADDRESS-ERROR-CODE; 0: none */
     uint8_t failed_family;
+    bool is_later;         /* Connect: the answer comes when it is known */
+    const uint8_t *number; /* CONNECTION-ID; NULL: none */
+    struct turn_tcp_conn *joined; /* ConnectionBind: what to do afterwards */
 };
 
 static inline struct turn_realm_stats *
 turn_realm_figures(const struct turn_core *core, const struct turn_realm *realm)
 {
     return &core->realm_stats[realm->slot];
+}
+
+/* Which peers it may reach, over its transport. */
+static inline const struct turn_policy *
+turn_alloc_policy(const struct turn_alloc *alloc)
+{
+    return alloc->is_tcp ? alloc->realm->tcp_policy : alloc->realm->policy;
 }
 
 static inline unsigned turn_family_index(const struct addr *a)
@@ -182,6 +227,10 @@ void turn_alloc_extend(struct turn_core *core, struct turn_alloc *alloc,
 /* Say it was made (log, counters). */
 void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc);
 
+/* Close the relay of a family, give its port back. */
+void turn_alloc_close(struct turn_core *core, struct turn_alloc *alloc,
+                      unsigned family);
+
 /* Close sockets, give everything back. The pointer is dead. */
 void turn_alloc_end(struct turn_core *core, struct turn_alloc *alloc,
                     enum turn_end why);
@@ -209,6 +258,31 @@ bool turn_lifetime(const struct turn_core *core, const struct stun_msg *msg,
 enum stun_code turn_peer(const struct turn_request *rq, struct span value,
                          struct addr *ret_peer);
 
+/* --- turn_tcp.c --- */
+
+enum stun_code turn_on_connect(struct turn_core *core, struct turn_request *rq,
+                               struct turn_reply *reply);
+enum stun_code turn_on_connection_bind(struct turn_core *core,
+                                       struct turn_request *rq,
+                                       struct turn_reply *reply);
+
+/* Before it is known who asks: the connection a ConnectionBind is about, and
+ * with it the allocation whose user must have sent it. */
+void turn_tcp_find(struct turn_core *core, struct turn_request *rq);
+
+/* The late answer to a Connect. */
+void turn_tcp_answer(struct turn_core *core, struct turn_tcp_conn *conn,
+                     enum stun_code code, uint64_t now);
+
+void turn_tcp_on_timer(struct turn_core *core, struct timer *timer,
+                       uint64_t now);
+
+/* End the connections that the present rules forbid. Returns how many. */
+size_t turn_tcp_review(struct turn_core *core, struct turn_alloc *alloc,
+                       uint64_t now);
+
+void turn_tcp_end_all(struct turn_core *core, struct turn_alloc *alloc);
+
 /* --- turn_discovery.c --- */
 
 /* Answer a Binding request, RFC 5780 included. */
@@ -221,6 +295,10 @@ void turn_on_binding(struct turn_core *core, struct turn_request *rq);
 enum stun_code turn_check_attributes(struct stun_msg *msg,
                                      const enum stun_attr *refused, size_t n);
 
+/* Count the answer and send it. */
+void turn_reply_send(struct turn_core *core, const struct turn_request *rq,
+                     const struct turn_reply *reply);
+
 /* --- turn_log.c --- */
 
 const char *turn_transport_name(uint8_t transport);
@@ -230,6 +308,12 @@ void turn_log_refusal(struct turn_core *core, const struct turn_request *rq,
                       enum stun_code code);
 
 /* --- turn_relay.c --- */
+
+/* Take `len` bytes of all bandwidths. NULL, or the counter of the limit that
+ * they are over. */
+uint64_t *turn_relay_over_limit(const struct turn_core *core,
+                                struct turn_alloc *alloc, unsigned direction,
+                                size_t len, uint64_t now);
 
 void turn_relay_channel(struct turn_core *core,
                         const struct turn_client *client,

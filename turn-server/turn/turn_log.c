@@ -30,6 +30,10 @@ static const char *method_name(uint16_t method)
         return "refresh";
     case STUN_CREATE_PERMISSION:
         return "permission";
+    case STUN_CONNECT:
+        return "connect";
+    case STUN_CONNECTION_BIND:
+        return "connection_bind";
     default:
         return "channel";
     }

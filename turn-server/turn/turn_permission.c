@@ -27,7 +27,8 @@ static enum stun_code judge(const struct turn_request *rq, size_t *ret_new)
         code = turn_peer(rq, value, &peer);
         if (code != STUN_OK)
             return code;
-        if (turn_policy_reach(rq->realm->policy, &peer) == TURN_REACH_NONE)
+        if (turn_policy_reach(turn_alloc_policy(rq->alloc), &peer) ==
+            TURN_REACH_NONE)
             return STUN_FORBIDDEN;
         *ret_new += !turn_perms_find(&rq->alloc->perms, &peer, rq->now);
     }
@@ -58,7 +59,8 @@ enum stun_code turn_on_permission(struct turn_core *core,
     while (stun_msg_each(&rq->msg, STUN_XOR_PEER_ADDRESS, &pos, &value)) {
         (void)turn_peer(rq, value, &peer); /* judge() has read it */
         turn_perms_grant(&rq->alloc->perms, &peer,
-                         turn_policy_reach(rq->realm->policy, &peer), rq->now);
+                         turn_policy_reach(turn_alloc_policy(rq->alloc), &peer),
+                         rq->now);
     }
     return STUN_OK;
 }

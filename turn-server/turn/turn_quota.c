@@ -14,6 +14,7 @@ struct turn_quota_entry {
     uint32_t count; /* allocations; the entry goes with the last one */
     uint32_t key_len;
     struct turn_meter meter;
+    uint32_t connections; /* atomic */
     uint8_t key[];
 };
 
@@ -65,6 +66,7 @@ static struct turn_quota_entry *entry_new(struct map *map, struct span key)
         return NULL;
     entry->count = 0;
     entry->meter = (struct turn_meter){0};
+    entry->connections = 0;
     entry->key_len = (uint32_t)key.len;
     if (key.len)
         memcpy(entry->key, key.ptr, key.len);
@@ -204,6 +206,11 @@ struct turn_meter *turn_quota_meter(const struct turn_quota_hold *hold)
 struct turn_meter *turn_quota_realm_meter(const struct turn_quota_hold *hold)
 {
     return &hold->realm->meter;
+}
+
+uint32_t *turn_quota_connections(const struct turn_quota_hold *hold)
+{
+    return &hold->user->connections;
 }
 
 uint32_t turn_quota_total(struct turn_quota *quota)

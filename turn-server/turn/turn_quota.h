@@ -68,6 +68,10 @@ struct span turn_quota_user(const struct turn_quota_hold *hold);
 struct turn_meter *turn_quota_meter(const struct turn_quota_hold *hold);
 struct turn_meter *turn_quota_realm_meter(const struct turn_quota_hold *hold);
 
+/* How many connections of TCP relays the user has; counted with atomic
+ * operations by who makes them. */
+uint32_t *turn_quota_connections(const struct turn_quota_hold *hold);
+
 uint32_t turn_quota_total(struct turn_quota *quota);
 
 #endif /* TURN_QUOTA_H */

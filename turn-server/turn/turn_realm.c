@@ -54,6 +54,20 @@ static int copy_quotas(struct turn_realm *realm,
     return 0;
 }
 
+/* Made also when it is off: connections from before a reload ask it. */
+static int make_tcp_policy(struct turn_realm *realm,
+                           const struct turn_realm_options *options)
+{
+    struct turn_policy_options policy = options->policy;
+
+    realm->has_tcp = options->has_tcp;
+    policy.allow = options->allow_tcp;
+    policy.n_allow = options->has_tcp ? options->n_allow_tcp : 0;
+    policy.hairpin = options->has_tcp && policy.hairpin;
+    policy.public_peers = false;
+    return turn_policy_new(&realm->tcp_policy, &policy);
+}
+
 int turn_realm_init(struct turn_realm *realm,
                     const struct turn_realm_options *options,
                     char error[TURN_RULES_ERROR_SIZE])
@@ -82,13 +96,17 @@ int turn_realm_init(struct turn_realm *realm,
     err = turn_users_new(&realm->users, &users, error, TURN_RULES_ERROR_SIZE);
     if (err < 0)
         return err;
-    return turn_policy_new(&realm->policy, &options->policy);
+    err = turn_policy_new(&realm->policy, &options->policy);
+    if (err < 0)
+        return err;
+    return make_tcp_policy(realm, options);
 }
 
 void turn_realm_deinit(struct turn_realm *realm)
 {
     turn_users_free(realm->users);
     turn_policy_free(realm->policy);
+    turn_policy_free(realm->tcp_policy);
     for (size_t i = 0; i < realm->n_server_names; i++)
         mem_free(realm->server_names[i]);
     mem_free(realm->server_names);

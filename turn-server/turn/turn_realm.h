@@ -43,6 +43,11 @@ struct turn_realm_options {
     size_t n_server_names;
     struct turn_users_options users;   /* its realm is filled in here */
     struct turn_policy_options policy; /* lists are copied */
+    /* TCP relays (RFC 6062): of peers these alone, but for the deny rules,
+     * what can never be a peer, and hairpin as in `policy`. */
+    bool has_tcp;
+    const struct cidr *allow_tcp;
+    size_t n_allow_tcp;
     struct turn_realm_limits limits;
     const struct turn_user_quota *quotas; /* copied */
     size_t n_quotas;
@@ -58,6 +63,8 @@ struct turn_realm {
     size_t n_server_names;
     struct turn_users *users;
     struct turn_policy *policy;
+    struct turn_policy *tcp_policy; /* of TCP relays */
+    bool has_tcp;
     struct turn_realm_limits limits;
     struct turn_user_quota *quotas;
     size_t n_quotas;

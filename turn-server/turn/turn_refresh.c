@@ -40,23 +40,13 @@ static enum stun_code read_family(const struct turn_request *rq,
                                                  : STUN_PEER_FAMILY_MISMATCH;
 }
 
-static void close_family(struct turn_core *core, struct turn_alloc *alloc,
-                         int family)
-{
-    struct turn_relay *relay = &alloc->relays[family];
-
-    core->env.relay_close(core->env.arg, relay->handle);
-    turn_ports_give(core->shared->ports, relay->index, relay->local.port);
-    *relay = (struct turn_relay){0};
-}
-
 static void release(struct turn_core *core, struct turn_request *rq, int family)
 {
     struct turn_alloc *alloc = rq->alloc;
 
     if (family >= 0 && alloc->relays[TURN_V4].handle &&
         alloc->relays[TURN_V6].handle) {
-        close_family(core, alloc, family);
+        turn_alloc_close(core, alloc, (unsigned)family);
         return;
     }
     turn_alloc_end(core, alloc, TURN_END_RELEASED);

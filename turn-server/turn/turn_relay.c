@@ -27,8 +27,8 @@ static bool may_exchange(const struct turn_core *core,
 
 /* The counter of the limit that is reached, or NULL. The narrowest first:
  * what it drops costs the others nothing. */
-static uint64_t *over_bandwidth(const struct turn_core *core,
-                                struct turn_alloc *alloc, int direction,
+uint64_t *turn_relay_over_limit(const struct turn_core *core,
+                                struct turn_alloc *alloc, unsigned direction,
                                 size_t len, uint64_t now)
 {
     const struct turn_realm_limits *limits = &alloc->realm->limits;
@@ -51,10 +51,10 @@ static uint64_t *over_bandwidth(const struct turn_core *core,
 }
 
 static bool has_bandwidth(const struct turn_core *core,
-                          struct turn_alloc *alloc, int direction, size_t len,
-                          uint64_t now)
+                          struct turn_alloc *alloc, unsigned direction,
+                          size_t len, uint64_t now)
 {
-    uint64_t *dropped = over_bandwidth(core, alloc, direction, len, now);
+    uint64_t *dropped = turn_relay_over_limit(core, alloc, direction, len, now);
 
     if (!dropped)
         return true;
@@ -128,7 +128,7 @@ void turn_relay_send(struct turn_core *core, const struct turn_client *client,
         return;
     }
     alloc = turn_alloc_find(core, client, now);
-    if (!alloc) {
+    if (!alloc || alloc->is_tcp) { /* RFC 6062: connections only */
         stats_inc(&core->stats->drop_no_allocation);
         return;
     }

@@ -18,6 +18,11 @@ struct turn_limits {
     uint32_t max_allocations; /* in all */
     uint16_t max_permissions; /* of one allocation */
     uint16_t max_channels;
+    /* Connections of TCP relays: in all, of one user (0: no limit), of one
+     * allocation */
+    uint32_t tcp_total;
+    uint32_t tcp_per_user;
+    uint16_t tcp_per_allocation;
     uint64_t total_bandwidth; /* bytes/s of the server, both directions; 0: no
                                  limit */
     uint32_t challenge_rate;  /* unauthenticated requests answered per second

@@ -21,7 +21,8 @@ struct turn_shared {
     struct turn_ports *ports;
     struct turn_reserve *reserve;
     struct turn_quota *quota;
-    struct turn_meter meter; /* of everything relayed */
+    struct turn_meter meter;  /* of everything relayed */
+    uint32_t tcp_connections; /* atomic; of all TCP relays */
     uint8_t nonce_secret[TURN_NONCE_SECRET_SIZE];
 };
 

@@ -48,6 +48,8 @@
     X(COUNTER, refused_441, "responses", "code=\"441\"", "TURN answers")       \
     X(COUNTER, refused_442, "responses", "code=\"442\"", "TURN answers")       \
     X(COUNTER, refused_443, "responses", "code=\"443\"", "TURN answers")       \
+    X(COUNTER, refused_446, "responses", "code=\"446\"", "TURN answers")       \
+    X(COUNTER, refused_447, "responses", "code=\"447\"", "TURN answers")       \
     X(COUNTER, refused_486, "responses", "code=\"486\"", "TURN answers")       \
     X(COUNTER, refused_508, "responses", "code=\"508\"", "TURN answers")       \
     X(COUNTER, refused_other, "responses", "code=\"other\"", "TURN answers")   \
@@ -69,6 +71,30 @@
       "allocations refused because no relay port could be bound")              \
     X(COUNTER, permissions_full, "permissions_full", "",                       \
       "permissions and channels refused by their limits")                      \
+    X(GAUGE, tcp_connections, "tcp_connections", "",                           \
+      "connections of TCP relays with peers")                                  \
+    X(GAUGE, tcp_waiting, "tcp_connections_waiting", "",                       \
+      "those among them that the client has not bound yet")                    \
+    X(COUNTER, tcp_connected, "tcp_opened", "by=\"client\"",                   \
+      "connections of TCP relays made")                                        \
+    X(COUNTER, tcp_accepted, "tcp_opened", "by=\"peer\"",                      \
+      "connections of TCP relays made")                                        \
+    X(COUNTER, tcp_bound, "tcp_bound", "",                                     \
+      "connections of TCP relays that a client has bound")                     \
+    X(COUNTER, tcp_failed, "tcp_refused", "reason=\"failed\"",                 \
+      "connections of TCP relays not made, or not kept")                       \
+    X(COUNTER, tcp_unbound, "tcp_refused", "reason=\"not_bound\"",             \
+      "connections of TCP relays not made, or not kept")                       \
+    X(COUNTER, tcp_full, "tcp_refused", "reason=\"limit\"",                    \
+      "connections of TCP relays not made, or not kept")                       \
+    X(COUNTER, tcp_not_permitted, "tcp_refused", "reason=\"no_permission\"",   \
+      "connections of TCP relays not made, or not kept")                       \
+    X(COUNTER, tcp_to_peer, "tcp_relayed_bytes", "to=\"peer\"",                \
+      "bytes through TCP relays")                                              \
+    X(COUNTER, tcp_to_client, "tcp_relayed_bytes", "to=\"client\"",            \
+      "bytes through TCP relays")                                              \
+    X(COUNTER, tcp_throttled, "tcp_throttled", "",                             \
+      "times a TCP relay was paused for its bandwidth")                        \
     X(COUNTER, drop_malformed, "dropped", "reason=\"malformed\"",              \
       "packets dropped")                                                       \
     X(COUNTER, drop_fingerprint, "dropped", "reason=\"fingerprint\"",          \

@@ -40,6 +40,105 @@ static void relay_close(void *arg, void *handle)
     relay->open = false;
 }
 
+static int tcp_listen(void *arg, struct pool_id alloc, const struct addr *want,
+                      void **ret_relay)
+{
+    return relay_open(arg, alloc, want, ret_relay);
+}
+
+static struct world_pipe *pipe_new(struct world *world)
+{
+    for (size_t i = 0; i < WORLD_PIPES_MAX; i++) {
+        struct world_pipe *pipe = &world->pipes[i];
+
+        if (pipe->open)
+            continue;
+        *pipe = (struct world_pipe){.open = true};
+        return pipe;
+    }
+    ck_abort_msg("too many pipes");
+    return NULL;
+}
+
+static int tcp_connect(void *arg, struct pool_id conn, void *relay,
+                       const struct addr *peer, void **ret_pipe)
+{
+    struct world *world = arg;
+    struct world_pipe *pipe;
+
+    if (world->connect_error)
+        return world->connect_error;
+    pipe = pipe_new(world);
+    pipe->conn = conn;
+    pipe->peer = *peer;
+    pipe->relay = relay;
+    ck_assert(pipe->relay->open);
+    *ret_pipe = pipe;
+    return 0;
+}
+
+static void tcp_join(void *arg, void *handle, const struct turn_client *client)
+{
+    struct world_pipe *pipe = handle;
+
+    (void)arg;
+    ck_assert(pipe->open);
+    ck_assert_uint_eq(pipe->partner.link, 0);
+    pipe->partner = *client;
+}
+
+static void tcp_close(void *arg, void *handle)
+{
+    struct world_pipe *pipe = handle;
+
+    (void)arg;
+    ck_assert(pipe->open);
+    pipe->open = false;
+}
+
+struct world_pipe *world_peer_connects(struct world *world,
+                                       const struct addr *relayed,
+                                       const char *peer)
+{
+    struct world_pipe *pipe = pipe_new(world);
+
+    pipe->peer = world_addr(peer);
+    world_forget(world);
+    for (size_t i = 0; i < WORLD_RELAYS_MAX; i++) {
+        const struct world_relay *relay = &world->relays[i];
+
+        if (!relay->open || !addr_equal(&relay->addr, relayed))
+            continue;
+        if (turn_core_on_tcp_accept(world->core, relay->alloc, &pipe->peer,
+                                    pipe, world->now, &pipe->conn) == 0)
+            return pipe;
+        pipe->open = false;
+        return NULL;
+    }
+    ck_abort_msg("nobody listens there");
+    return NULL;
+}
+
+struct world_pipe *world_pipe(struct world *world, const char *peer)
+{
+    struct addr a = world_addr(peer);
+
+    for (size_t i = 0; i < WORLD_PIPES_MAX; i++) {
+        if (world->pipes[i].open && addr_equal(&world->pipes[i].peer, &a))
+            return &world->pipes[i];
+    }
+    return NULL;
+}
+
+size_t world_open_pipes(const struct world *world)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < WORLD_PIPES_MAX; i++)
+        n += world->pipes[i].open;
+    return n;
+}
+
 static void store(struct world_sent *sent, const struct turn_packet *packet)
 {
     ck_assert_uint_le(packet->bytes.len, sizeof(sent->bytes));
@@ -121,7 +220,10 @@ struct world_options world_defaults(void)
                            .nonce_lifetime = 3600,
                            .max_allocations = 500,
                            .max_permissions = 16,
-                           .max_channels = 8},
+                           .max_channels = 8,
+                           .tcp_total = 20,
+                           .tcp_per_user = 12,
+                           .tcp_per_allocation = 8},
             },
         .relays = {{.local = world_addr("203.0.113.5")},
                    {.local = world_addr("2001:db8:1::5")}},
@@ -153,6 +255,9 @@ void world_start(struct world *world, const struct world_options *options)
     struct turn_core_options core = {
         .env = {relay_open, relay_close, to_client, to_peer, fake_random, epoch,
                 world},
+        .tcp = {tcp_listen, relay_close, tcp_connect, tcp_join, tcp_close},
+        .max_tcp = options->max_tcp,
+        .worker = 7,
         .stats = &world->stats,
         .realm_stats = world->realm_stats,
         .max_allocations = options->max_allocations,
@@ -173,6 +278,10 @@ void world_stop(struct world *world)
 {
     turn_core_free(world->core);
     ck_assert_uint_eq(world_open_relays(world), 0);
+    ck_assert_uint_eq(world_open_pipes(world), 0);
+    ck_assert_uint_eq(world->shared->tcp_connections, 0);
+    ck_assert_uint_eq(world->stats.tcp_connections, 0);
+    ck_assert_uint_eq(world->stats.tcp_waiting, 0);
     turn_reserve_reap(world->shared->reserve, UINT64_MAX);
     ck_assert_uint_eq(turn_quota_total(world->shared->quota), 0);
     ck_assert_uint_eq(turn_ports_taken(world->shared->ports), 0);
@@ -270,6 +379,12 @@ static void read_answer(struct actor *actor)
         memcpy(actor->nonce, nonce.ptr, nonce.len);
         actor->nonce_len = nonce.len;
     }
+}
+
+int actor_read(struct actor *actor)
+{
+    read_answer(actor);
+    return actor->code;
 }
 
 int actor_send_plain(struct actor *actor)

@@ -13,12 +13,22 @@ enum {
     WORLD_SENT_MAX = 64,
     WORLD_RELAYS_MAX = 600,
     WORLD_PACKET_MAX = 2048,
+    WORLD_PIPES_MAX = 40,
 };
 
 struct world_relay {
     bool open;
     struct pool_id alloc;
     struct addr addr;
+};
+
+/* A connection with a peer (RFC 6062). */
+struct world_pipe {
+    bool open;
+    struct pool_id conn;
+    struct addr peer;
+    struct world_relay *relay;  /* it was made from there, by Connect */
+    struct turn_client partner; /* who has bound it; link 0: nobody */
 };
 
 struct world_sent {
@@ -41,7 +51,9 @@ struct world {
     uint64_t random_state;
     struct world_relay relays[WORLD_RELAYS_MAX];
     int relay_error; /* what relay_open gives, 0: success */
-    unsigned busy;   /* this many relay_open fail with -EADDRINUSE first */
+    struct world_pipe pipes[WORLD_PIPES_MAX];
+    int connect_error; /* what connect gives, 0: it is under way */
+    unsigned busy;     /* this many relay_open fail with -EADDRINUSE first */
     struct world_sent to_client[WORLD_SENT_MAX];
     size_t n_client;
     struct world_sent to_peer[WORLD_SENT_MAX];
@@ -56,6 +68,7 @@ struct world_options {
     uint16_t first_port;
     uint16_t last_port;
     uint32_t max_allocations;
+    uint32_t max_tcp; /* connections; 0: no TCP relays in this core */
 };
 
 /* Users alice:wonder and bob:builder in realm "example.org", the secret
@@ -79,7 +92,7 @@ struct actor {
     struct turn_client id;
     const char *user;
     const char *password;
-    const char *realm; /* NULL: example.org */
+    const char *realm;             /* NULL: example.org */
     enum stun_algorithm algorithm; /* 0: a client that knows only MD5 */
     enum stun_integrity integrity;
     char nonce[128];
@@ -102,6 +115,8 @@ void actor_start(struct actor *actor, uint16_t method);
  * actor->code. */
 int actor_send_plain(struct actor *actor);
 int actor_send(struct actor *actor);
+/* An answer that came later. Returns actor->code. */
+int actor_read(struct actor *actor);
 
 /* Whole exchanges. The nonce is fetched when there is none. */
 int actor_challenge(struct actor *actor);
@@ -122,6 +137,16 @@ struct addr actor_relayed(const struct actor *actor);
 /* A packet from a peer arrives at this relayed address. */
 void world_peer_says(struct world *world, const struct addr *relayed,
                      const char *peer, const char *data);
+
+/* A peer connects to this relayed address. The pipe, or NULL when it was sent
+ * away. */
+struct world_pipe *world_peer_connects(struct world *world,
+                                       const struct addr *relayed,
+                                       const char *peer);
+
+/* The pipe to or from this peer, NULL: none is open. */
+struct world_pipe *world_pipe(struct world *world, const char *peer);
+size_t world_open_pipes(const struct world *world);
 
 struct addr world_addr(const char *text);
 
