@@ -42,6 +42,7 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
         certificate: made.cert,
         key: made.key,
         "allow-peer": ["127.0.0.0/8"].concat(hasV6 ? ["::1/128"] : []),
+        "public-peers": true, // what -G permits is anywhere
         "drain-time": "1s",
         workers: 2,
       },

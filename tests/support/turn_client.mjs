@@ -90,9 +90,9 @@ export function timedUser(secret, name = "test", seconds = 600) {
 
 export class TurnClient {
   /** transport: "udp", "tcp" or "tls". */
-  static async open({ host = "127.0.0.1", port, transport = "udp", user, password, realm }) {
+  static async open({ host = "127.0.0.1", port, transport = "udp", user, password, realm, servername }) {
     const client = new TurnClient();
-    Object.assign(client, { user, password, realm, transport, host, port });
+    Object.assign(client, { user, password, realm, transport, host, port, servername });
     client.nonce = null;
     client.waiting = new Map();
     client.onData = () => {};
@@ -116,7 +116,7 @@ export class TurnClient {
     const { host, port } = this;
     await new Promise((done, fail) => {
       this.socket = this.transport === "tls"
-        ? tls.connect({ host, port, rejectUnauthorized: false }, done)
+        ? tls.connect({ host, port, servername: this.servername, rejectUnauthorized: false }, done)
         : net.connect({ host, port }, done);
       this.socket.once("error", fail);
     });
