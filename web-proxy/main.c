@@ -6,7 +6,7 @@
 static const struct stats_def stats_defs[] = {WEB_STATS(STATS_DEF)};
 
 /* A drain is over when these are 0. */
-static const char *const sessions[] = {"sessions", NULL};
+static const char *const sessions[] = {"sessions", "streams", NULL};
 
 /* A client connection needs one to a back end, now or soon. */
 static uint64_t max_files(const void *values)

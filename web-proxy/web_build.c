@@ -126,7 +126,7 @@ static int build_tls(const struct web_config_upstream *c,
         .role = TLS_CLIENT,
         .ca_file = c->ca_file ? c->ca_file : system_authorities,
         .verify = c->verify ? TLS_VERIFY_REQUIRED : TLS_VERIFY_NONE,
-        .alpn = alpn,
+        .alpn = web_config_is_stream(c) ? NULL : alpn,
     };
     char text[TLS_ERROR_SIZE];
     int err = tls_ctx_new(&u->tls, &options, text);
@@ -177,7 +177,7 @@ static int build_backend(struct web_backend *b, const struct endpoint *e,
     b->port = e->port;
     b->weight = 1;
     b->hash = hash_of(b);
-    if (e->transport == WEB_UPSTREAM_HTTPS) {
+    if (web_config_is_https(c)) {
         b->verify_name = c->server_name ? c->server_name : e->host;
         b->server_name = c->server_name || is_name ? b->verify_name : NULL;
     }

@@ -12,10 +12,11 @@ static const struct option_def options[] = {
     {.name = "listen",
      .type = OPT_ENDPOINT,
      .offset = FIELD(listen),
-     .values = "https=443|http=80|redirect=80",
+     .values = "https=443|http=80|redirect=80|shared=443|tcp|tls",
      .flags = OPT_LIST | OPT_NUMERIC | OPT_REQUIRED,
      .help = "https:address:port; http: without TLS; redirect: without TLS, "
-             "answers where HTTPS is"},
+             "answers where HTTPS is; shared: HTTPS, and the streams that "
+             "choose by name, protocol or first bytes; tcp, tls: one stream"},
     {.name = "proxy-from",
      .type = OPT_CIDR,
      .offset = FIELD(proxy_from),
@@ -77,6 +78,13 @@ static const struct option_def options[] = {
      .offset = FIELD(routes),
      .flags = OPT_LIST | OPT_RELOAD | OPT_REQUIRED,
      .help = "a published path: /path=upstream; all others are 404"},
+    {.name = "stream",
+     .type = OPT_OBJECT,
+     .object = &web_config_streams_table,
+     .offset = FIELD(streams),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "connections passed on as they are: "
+             "turn=upstream,server-names=turn.example.com"},
     {.name = "exempt",
      .type = OPT_CIDR,
      .offset = FIELD(exempt),
@@ -248,11 +256,15 @@ const char *web_config_key(char out[WEB_CONFIG_KEY_SIZE], const char *list,
 
 static void check_tls(struct config_build *build, const struct web_config *c)
 {
-    bool https = false;
+    bool secure = false;
 
-    for (size_t i = 0; i < c->listen.n; i++)
-        https = https || c->listen.items[i].transport == WEB_LISTEN_HTTPS;
-    if (https && c->certificates.n == 0)
+    for (size_t i = 0; i < c->listen.n; i++) {
+        int kind = c->listen.items[i].transport;
+
+        secure = secure || kind == WEB_LISTEN_HTTPS ||
+                 kind == WEB_LISTEN_SHARED || kind == WEB_LISTEN_TLS;
+    }
+    if (secure && c->certificates.n == 0)
         config_error(build, "certificate", "needed for a listener of HTTPS");
     if (c->certificates.n != c->keys.n)
         config_error(build, "key",
@@ -269,6 +281,7 @@ static void check(struct config_build *build, void *values)
     web_config_zones_check(build, c);
     web_tokens_check(build, c);
     web_config_routes_check(build, c);
+    web_config_streams_check(build, c);
     web_config_pages_check(build, c);
     web_config_check_fields(build, "answer-fields", &c->answer_fields);
 }

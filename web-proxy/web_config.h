@@ -7,6 +7,7 @@
 #include "proxy/web_site.h"
 #include "web_config_pages.h"
 #include "web_config_routes.h"
+#include "web_config_streams.h"
 #include "web_config_upstreams.h"
 #include "web_config_zones.h"
 
@@ -14,6 +15,9 @@ enum web_listen_kind {
     WEB_LISTEN_HTTPS,
     WEB_LISTEN_HTTP,
     WEB_LISTEN_REDIRECT, /* plain, answers where HTTPS is */
+    WEB_LISTEN_SHARED,   /* HTTPS, and what stream routes choose */
+    WEB_LISTEN_TCP,      /* all to one stream route */
+    WEB_LISTEN_TLS,      /* the same, TLS ends here */
 };
 
 struct web_config_token {
@@ -45,6 +49,7 @@ struct web_config {
     CONFIG_LIST(struct web_config_zone) zones;
     CONFIG_LIST(struct web_config_token) tokens;
     CONFIG_LIST(struct web_config_route) routes;
+    CONFIG_LIST(struct web_config_stream) streams;
     struct cidr_list exempt;
 
     CONFIG_LIST(struct web_config_page) pages;

@@ -313,6 +313,10 @@ static void check_route(struct config_build *build, const struct web_config *c,
     if (r->upstream && !web_config_find_upstream(c, r->upstream))
         config_error(build, web_config_key(key, "route", i, "upstream"),
                      "there is no upstream \"%s\"", r->upstream);
+    else if (r->upstream &&
+             web_config_is_stream(web_config_find_upstream(c, r->upstream)))
+        config_error(build, web_config_key(key, "route", i, "upstream"),
+                     "\"%s\" is for streams", r->upstream);
     if (r->zone && !web_config_has_zone(c, r->zone))
         config_error(build, web_config_key(key, "route", i, "zone"),
                      "there is no zone \"%s\"", r->zone);

@@ -15,10 +15,10 @@ static const struct option_def upstream_options[] = {
     {.name = "url",
      .type = OPT_ENDPOINT,
      .offset = FIELD(urls),
-     .values = "http=80|https=443",
+     .values = "http=80|https=443|tcp|tls",
      .flags = OPT_LIST | OPT_REQUIRED,
-     .help = "https://host:port or http://host:port; several are equal "
-             "servers that share the requests"},
+     .help = "https://host:port or http://host:port, for streams tls:// or "
+             "tcp://; several are equal servers that share the requests"},
     {.name = "weights",
      .type = OPT_U32,
      .offset = FIELD(weights),
@@ -165,7 +165,16 @@ web_config_find_upstream(const struct web_config *c, const char *name)
 
 bool web_config_is_https(const struct web_config_upstream *u)
 {
-    return u->urls.n > 0 && u->urls.items[0].transport == WEB_UPSTREAM_HTTPS;
+    int kind = u->urls.n > 0 ? u->urls.items[0].transport : WEB_UPSTREAM_HTTP;
+
+    return kind == WEB_UPSTREAM_HTTPS || kind == WEB_UPSTREAM_TLS;
+}
+
+bool web_config_is_stream(const struct web_config_upstream *u)
+{
+    int kind = u->urls.n > 0 ? u->urls.items[0].transport : WEB_UPSTREAM_HTTP;
+
+    return kind == WEB_UPSTREAM_TCP || kind == WEB_UPSTREAM_TLS;
 }
 
 /* As it goes into a request line. */
@@ -191,7 +200,8 @@ static void check_servers(struct config_build *build,
         const struct endpoint *e = &u->urls.items[k];
 
         if (e->transport != u->urls.items[0].transport)
-            config_error(build, key, "mixes https and http");
+            config_error(build, key, "mixes %s and %s",
+                         u->urls.items[0].scheme, e->scheme);
         for (size_t j = 0; j < k; j++) {
             if (strcmp(e->host, u->urls.items[j].host) == 0 &&
                 e->port == u->urls.items[j].port)
@@ -202,6 +212,10 @@ static void check_servers(struct config_build *build,
     if (!web_config_is_https(u) && (u->ca_file || u->server_name))
         config_error(build, key,
                      "is not https: ca-file and server-name say nothing");
+    if (web_config_is_stream(u) && u->check_path)
+        config_error(build, web_config_key(key, "upstream", i, "check-path"),
+                     "says nothing: %s carries no HTTP",
+                     u->urls.items[0].scheme);
     if (u->check_path && !is_check_path(u->check_path))
         config_error(build, web_config_key(key, "upstream", i, "check-path"),
                      "\"%s\" does not start with /, or has a blank in it",

@@ -8,6 +8,8 @@
 enum web_upstream_kind {
     WEB_UPSTREAM_HTTP,
     WEB_UPSTREAM_HTTPS,
+    WEB_UPSTREAM_TCP, /* for stream routes */
+    WEB_UPSTREAM_TLS,
 };
 
 struct web_config_upstream {
@@ -38,7 +40,9 @@ struct web_config;
 
 extern const struct option_table web_config_upstreams_table;
 
+/* https or tls; tcp or tls. */
 bool web_config_is_https(const struct web_config_upstream *upstream);
+bool web_config_is_stream(const struct web_config_upstream *upstream);
 
 /* NULL when there is none of that name. */
 const struct web_config_upstream *

@@ -79,6 +79,7 @@ static int try_next(struct web_dial *dial, int err)
             .tls = b->upstream->tls,
             .server_name = b->server_name,
             .verify_name = b->verify_name,
+            .preface = dial->options.preface,
             .options = dial->options.stream,
         };
 

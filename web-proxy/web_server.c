@@ -7,11 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/alarm.h"
-#include "net/bind.h"
-#include "net/listener.h"
-#include "net/tls_ctx.h"
-#include "web_config.h"
 #include "web_dial.h"
+#include "web_doors.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,12 +22,6 @@ enum {
     DATE_SIZE = 32,
 };
 
-/* A door of the state, as this worker listens at it. */
-struct doorway {
-    struct listener *listener; /* NULL: closed */
-    const struct web_door *door;
-};
-
 struct web_server {
     struct web_state *state;
     struct worker *worker;
@@ -38,8 +29,7 @@ struct web_server {
     struct resolver *resolver;
     struct alarm alarm;
     struct list dials;
-    struct doorway *doorways;
-    size_t n_doorways;
+    struct web_doors *doors;
     struct stream_options stream_options;
     char date[DATE_SIZE];
     uint64_t wall_s;     /* of `date` */
@@ -299,21 +289,10 @@ static void env_undial(void *arg, void *dial)
 
 /* ---- doors ---- */
 
-static const struct web_entry *entry_of(const struct web_server *server,
-                                        const struct listener *listener)
-{
-    for (size_t i = 0; i < server->n_doorways; i++) {
-        if (server->doorways[i].listener == listener)
-            return &server->doorways[i].door->entry;
-    }
-    return NULL;
-}
-
-static void on_accept(struct listener *listener, struct stream *stream,
-                      void *arg)
+static void on_session(void *arg, struct stream *stream,
+                       const struct web_entry *entry)
 {
     struct web_server *server = arg;
-    const struct web_entry *entry = entry_of(server, listener);
     struct web_session *session = web_core_on_accept(
         server->core, stream, stream_peer(stream), entry, now_of(server));
 
@@ -325,56 +304,19 @@ static void on_accept(struct listener *listener, struct stream *stream,
     arm(server);
 }
 
-static int open_listener(struct web_server *server, const struct web_door *door,
-                         struct listener **ret_listener)
+static int open_doors(struct web_server *server, struct web_stats *stats)
 {
-    const struct web_config *c = web_state_config(server->state);
-    struct tls_ctx *tls =
-        door->entry.secure ? web_state_tls(server->state) : NULL;
-    struct listener_options options = {
-        .group = door->group,
-        .mode = door->entry.secure ? LISTENER_TLS : LISTENER_PLAIN,
-        .tls = tls,
-        .limit = web_state_limit(server->state),
-        .handshake_timeout_ms = (unsigned)c->handshake_timeout,
-        .proxy_from = c->proxy_from.items,
-        .n_proxy_from = c->proxy_from.n,
+    struct web_doors_options options = {
+        .state = server->state,
+        .worker = server->worker,
+        .resolver = server->resolver,
+        .stats = stats,
         .stream = server->stream_options,
-        .on_accept = on_accept,
+        .on_session = on_session,
         .arg = server,
     };
-    int err = listener_open(ret_listener, server->worker, &options);
 
-    tls_ctx_unref(tls);
-    return err;
-}
-
-static int open_doorways(struct web_server *server)
-{
-    size_t n;
-    const struct web_door *doors = web_state_doors(server->state, &n);
-
-    server->doorways = mem_zarray(n, sizeof(*server->doorways));
-    if (!server->doorways)
-        return -ENOMEM;
-    server->n_doorways = n;
-    for (size_t i = 0; i < n; i++) {
-        struct doorway *way = &server->doorways[i];
-        int err = open_listener(server, &doors[i], &way->listener);
-
-        way->door = &doors[i];
-        if (err < 0)
-            return err;
-    }
-    return 0;
-}
-
-static void close_doorways(struct web_server *server)
-{
-    for (size_t i = 0; i < server->n_doorways; i++) {
-        listener_close(server->doorways[i].listener);
-        server->doorways[i].listener = NULL;
-    }
+    return web_doors_new(&server->doors, &options);
 }
 
 /* ---- life ---- */
@@ -415,7 +357,7 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
     if (err == 0)
         err = new_core(server, stats);
     if (err == 0)
-        err = open_doorways(server);
+        err = open_doors(server, stats);
     if (err == 0)
         arm(server); /* for the first checks */
     if (err < 0) {
@@ -431,30 +373,23 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
 void web_server_reload(struct web_server *server)
 {
     struct web_site *site = web_state_site(server->state);
-    struct tls_ctx *tls = web_state_tls(server->state);
 
     web_core_set_site(server->core, site);
     arm(server); /* for the checks of the new one */
-    for (size_t i = 0; i < server->n_doorways; i++) {
-        const struct doorway *way = &server->doorways[i];
-
-        if (way->door->entry.secure && tls && way->listener)
-            listener_set_tls(way->listener, tls);
-    }
-    tls_ctx_unref(tls);
+    web_doors_reload(server->doors);
     web_site_unref(site);
 }
 
 void web_server_drain(struct web_server *server)
 {
-    close_doorways(server);
+    web_doors_close(server->doors);
     web_core_drain(server->core);
     arm(server);
 }
 
 void web_server_stop(struct web_server *server)
 {
-    close_doorways(server);
+    web_doors_stop(server->doors);
     web_core_free(server->core);
     server->core = NULL;
     resolver_close(server->resolver);
@@ -464,6 +399,6 @@ void web_server_stop(struct web_server *server)
 
 void web_server_free(struct web_server *server)
 {
-    mem_free(server->doorways);
+    web_doors_free(server->doors);
     mem_free(server);
 }

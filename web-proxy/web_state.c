@@ -11,6 +11,8 @@
 #include "net/conn_limit.h"
 #include "net/tls_ctx.h"
 #include "web_config.h"
+#include "web_streams.h"
+#include "web_tls.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,42 +29,9 @@ struct web_state {
 
     pthread_mutex_t lock; /* of what a reload changes */
     struct web_site *site;
-    struct tls_ctx *tls;
+    struct web_tls *tls;
+    struct web_streams *streams;
 };
-
-/* ---- certificates ---- */
-
-static int load_tls(struct web_state *state, const struct web_config *c,
-                    char error[TLS_ERROR_SIZE], struct tls_ctx **ret_tls)
-{
-    static const char *const alpn[] = {"http/1.1", NULL};
-    struct tls_key_pair *pairs;
-    struct tls_ctx_options options = {
-        .role = TLS_SERVER,
-        .n_pairs = c->certificates.n,
-        .strict_sni = c->strict_sni,
-        .min_version = c->tls_min == 1 ? TLS_VERSION_13 : TLS_VERSION_12,
-        .alpn = alpn,
-        .tickets = state->tickets,
-    };
-    int err;
-
-    if (c->certificates.n == 0) {
-        *ret_tls = NULL;
-        return 0;
-    }
-    pairs = mem_zarray(c->certificates.n, sizeof(*pairs));
-    if (!pairs)
-        return -ENOMEM;
-    for (size_t i = 0; i < c->certificates.n; i++) {
-        pairs[i].certificate_file = c->certificates.items[i];
-        pairs[i].key_file = c->keys.items[i];
-    }
-    options.pairs = pairs;
-    err = tls_ctx_new(ret_tls, &options, error);
-    mem_free(pairs);
-    return err;
-}
 
 /* ---- start ---- */
 
@@ -86,7 +55,10 @@ static int open_doors(struct web_state *state, const struct web_config *c,
             return err;
         }
         state->n_doors = i + 1;
-        door->entry.secure = e->transport == WEB_LISTEN_HTTPS;
+        door->kind = e->transport;
+        door->port = e->port;
+        door->entry.secure = e->transport == WEB_LISTEN_HTTPS ||
+                             e->transport == WEB_LISTEN_SHARED;
         door->entry.redirect = e->transport == WEB_LISTEN_REDIRECT;
     }
     return 0;
@@ -98,7 +70,12 @@ static int load_site(struct web_state *state, const struct config *config)
     int err;
 
     buf_init(&error, 4096);
-    err = web_config_site(config, NULL, &error, &state->site);
+    err = web_tls_load(&state->tls, config_values(config), state->tickets,
+                       &error);
+    if (err == 0)
+        err = web_config_site(config, NULL, &error, &state->site);
+    if (err == 0)
+        err = web_streams_new(&state->streams, config, state->site, NULL);
     if (err < 0)
         log_error("settings refused: %.*s",
                   SPAN_FMT(buf_len(&error) ? buf_span(&error)
@@ -112,7 +89,6 @@ int web_state_new(struct web_state **ret_state, const struct config *config,
 {
     const struct web_config *c = config_values(config);
     struct web_state *state = mem_zalloc(sizeof(*state));
-    char error[TLS_ERROR_SIZE] = "";
     int err;
 
     if (!state)
@@ -121,13 +97,8 @@ int web_state_new(struct web_state **ret_state, const struct config *config,
     state->first = config_ref((struct config *)config);
     err = tls_tickets_new(&state->tickets, TICKET_LIFETIME_S);
     if (err == 0)
-        err = load_tls(state, c, error, &state->tls);
-    if (err < 0) {
-        log_error("%s", error[0] ? error : err_str(err));
-        goto fail;
-    }
-    err = conn_limit_new(&state->limit, c->connections,
-                         c->connections_per_address);
+        err = conn_limit_new(&state->limit, c->connections,
+                             c->connections_per_address);
     if (err == 0)
         err = load_site(state, config);
     if (err == 0)
@@ -150,7 +121,8 @@ void web_state_free(struct web_state *state)
         bind_group_close(state->doors[i].group);
     mem_free(state->doors);
     conn_limit_unref(state->limit);
-    tls_ctx_unref(state->tls);
+    web_streams_unref(state->streams);
+    web_tls_unref(state->tls);
     tls_tickets_unref(state->tickets);
     web_site_unref(state->site);
     config_unref(state->first);
@@ -160,33 +132,52 @@ void web_state_free(struct web_state *state)
 
 /* ---- reload ---- */
 
+/* What a reload makes anew. */
+struct renewed {
+    struct web_tls *tls;
+    struct web_site *site;
+    struct web_streams *streams;
+};
+
+static void drop(struct renewed *r)
+{
+    web_streams_unref(r->streams);
+    web_site_unref(r->site);
+    web_tls_unref(r->tls);
+}
+
+static int renew(const struct web_state *state, const struct config *config,
+                 struct buf *report, struct renewed *r)
+{
+    int err =
+        web_tls_load(&r->tls, config_values(config), state->tickets, report);
+
+    if (err == 0)
+        err = web_config_site(config, state->site, report, &r->site);
+    if (err == 0)
+        err = web_streams_new(&r->streams, config, r->site, state->streams);
+    return err;
+}
+
 int web_state_reload(struct web_state *state, const struct config *config,
                      struct buf *report)
 {
     const struct web_config *c = config_values(config);
-    struct web_site *site, *old_site;
-    struct tls_ctx *tls = NULL, *old_tls;
-    char error[TLS_ERROR_SIZE] = "";
-    int err = load_tls(state, c, error, &tls);
+    struct renewed old, new = {0};
+    int err = renew(state, config, report, &new);
 
     if (err < 0) {
-        buf_printf(report, "%s\n", error[0] ? error : err_str(err));
-        return err;
-    }
-    err = web_config_site(config, state->site, report, &site);
-    if (err < 0) {
-        tls_ctx_unref(tls);
+        drop(&new);
         return err;
     }
     conn_limit_set(state->limit, c->connections, c->connections_per_address);
     pthread_mutex_lock(&state->lock);
-    old_site = state->site;
-    old_tls = state->tls;
-    state->site = site;
-    state->tls = tls;
+    old = (struct renewed){state->tls, state->site, state->streams};
+    state->tls = new.tls;
+    state->site = new.site;
+    state->streams = new.streams;
     pthread_mutex_unlock(&state->lock);
-    web_site_unref(old_site);
-    tls_ctx_unref(old_tls);
+    drop(&old);
     return 0;
 }
 
@@ -200,14 +191,24 @@ struct web_site *web_state_site(struct web_state *state)
     return site;
 }
 
-struct tls_ctx *web_state_tls(struct web_state *state)
+struct web_tls *web_state_tls(struct web_state *state)
 {
-    struct tls_ctx *tls;
+    struct web_tls *tls;
 
     pthread_mutex_lock(&state->lock);
-    tls = state->tls ? tls_ctx_ref(state->tls) : NULL;
+    tls = web_tls_ref(state->tls);
     pthread_mutex_unlock(&state->lock);
     return tls;
+}
+
+struct web_streams *web_state_streams(struct web_state *state)
+{
+    struct web_streams *streams;
+
+    pthread_mutex_lock(&state->lock);
+    streams = web_streams_ref(state->streams);
+    pthread_mutex_unlock(&state->lock);
+    return streams;
 }
 
 const struct web_door *web_state_doors(const struct web_state *state,
@@ -231,6 +232,11 @@ const struct web_config *web_state_config(const struct web_state *state)
 
 static void status_listeners(const struct web_state *state, struct buf *json)
 {
+    static const char *const kinds[] = {
+        [WEB_LISTEN_HTTPS] = "https",       [WEB_LISTEN_HTTP] = "http",
+        [WEB_LISTEN_REDIRECT] = "redirect", [WEB_LISTEN_SHARED] = "shared",
+        [WEB_LISTEN_TCP] = "tcp",           [WEB_LISTEN_TLS] = "tls",
+    };
     char text[ADDR_TEXT_SIZE];
 
     json_key(json, "listeners");
@@ -240,9 +246,7 @@ static void status_listeners(const struct web_state *state, struct buf *json)
 
         json_open(json, '{');
         json_key(json, "kind");
-        json_str(json, door->entry.secure     ? "https"
-                       : door->entry.redirect ? "redirect"
-                                              : "http");
+        json_str(json, kinds[door->kind]);
         json_key(json, "address");
         json_str(json, addr_str(bind_group_addr(door->group), text));
         json_close(json, '}');
@@ -320,12 +324,15 @@ static void status_upstreams(const struct web_site *site, struct buf *json)
 
 void web_state_status(struct web_state *state, struct buf *json)
 {
-    struct tls_ctx *tls = web_state_tls(state);
+    struct web_tls *tls = web_state_tls(state);
     struct web_site *site = web_state_site(state);
+    struct web_streams *streams = web_state_streams(state);
 
     status_listeners(state, json);
-    status_certificates(tls, json);
-    tls_ctx_unref(tls);
+    status_certificates(web_tls_https(tls), json);
+    web_tls_unref(tls);
+    web_streams_status(streams, json);
+    web_streams_unref(streams);
     status_upstreams(site, json);
     web_site_unref(site);
     json_key(json, "connections");

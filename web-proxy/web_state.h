@@ -12,13 +12,16 @@
 
 struct bind_group;
 struct conn_limit;
-struct tls_ctx;
 struct tls_tickets;
 struct web_config;
 struct web_state;
+struct web_streams;
+struct web_tls;
 
 struct web_door {
     struct bind_group *group;
+    int kind;      /* enum web_listen_kind */
+    uint16_t port; /* as in the settings */
     struct web_entry entry;
 };
 
@@ -34,7 +37,8 @@ int web_state_reload(struct web_state *state, const struct config *config,
 
 /* References for the caller to drop. Any thread. */
 struct web_site *web_state_site(struct web_state *state);
-struct tls_ctx *web_state_tls(struct web_state *state); /* NULL: no HTTPS */
+struct web_tls *web_state_tls(struct web_state *state);
+struct web_streams *web_state_streams(struct web_state *state);
 
 /* Constant after web_state_new(). */
 const struct web_door *web_state_doors(const struct web_state *state,
@@ -42,7 +46,7 @@ const struct web_door *web_state_doors(const struct web_state *state,
 struct conn_limit *web_state_limit(const struct web_state *state);
 const struct web_config *web_state_config(const struct web_state *state);
 
-/* More members of /status: listeners, certificates, upstreams. */
+/* More members of /status: listeners, certificates, upstreams, streams. */
 void web_state_status(struct web_state *state, struct buf *json);
 
 #endif /* WEB_STATE_H */

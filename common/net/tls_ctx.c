@@ -74,6 +74,15 @@ int tls_ctx_choose(const struct tls_ctx *ctx, struct span name)
     return chosen;
 }
 
+bool tls_ctx_knows(const struct tls_ctx *ctx, struct span name)
+{
+    for (size_t i = 0; name.len > 0 && i < ctx->n_pairs; i++) {
+        if (tls_name_match(&ctx->pairs[i].chain, name, true) != TLS_MATCH_NONE)
+            return true;
+    }
+    return false;
+}
+
 int tls_on_dtls_server_name(void *arg, mbedtls_ssl_context *ssl,
                             const unsigned char *name, size_t len)
 {

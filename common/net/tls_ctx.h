@@ -96,6 +96,9 @@ void tls_ctx_unref(struct tls_ctx *ctx);
  * when there is none (strict). Case does not matter. */
 int tls_ctx_choose(const struct tls_ctx *ctx, struct span name);
 
+/* Is one of the certificates for this name? */
+bool tls_ctx_knows(const struct tls_ctx *ctx, struct span name);
+
 struct tls_certificate_info {
     const char *file;    /* borrowed from the context */
     const char *subject; /* the same; printable */

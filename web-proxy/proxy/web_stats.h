@@ -90,6 +90,7 @@
     X(COUNTER, body_in, "request_body_bytes", "", "bytes of request bodies")   \
     X(COUNTER, body_out, "answer_body_bytes", "", "bytes of answer bodies")    \
     X(GAUGE, sessions, "open_sessions", "", "client connections open")         \
+    X(GAUGE, streams, "open_streams", "", "connections of stream routes")      \
     X(GAUGE, exchanges, "open_requests", "", "requests under way")             \
     X(GAUGE, links, "upstream_links", "", "connections to back ends open")     \
     X(GAUGE, idle_links, "upstream_idle_links", "",                            \

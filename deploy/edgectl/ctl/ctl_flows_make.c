@@ -172,6 +172,10 @@ static bool is_used(const struct web_config *web, const char *upstream)
         if (name && strcmp(name, upstream) == 0)
             return true;
     }
+    for (size_t i = 0; i < web->streams.n; i++) {
+        if (strcmp(web->streams.items[i].upstream, upstream) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -181,6 +185,9 @@ static void make_web(struct maker *m)
         [WEB_LISTEN_HTTPS] = "web applications, signalling (HTTPS, WebSocket)",
         [WEB_LISTEN_HTTP] = "web applications without TLS",
         [WEB_LISTEN_REDIRECT] = "is told where HTTPS is",
+        [WEB_LISTEN_SHARED] = "web applications, and what shares their port",
+        [WEB_LISTEN_TCP] = "connections passed on as they are",
+        [WEB_LISTEN_TLS] = "connections passed on, TLS ended",
     };
     const struct web_config *web = m->web;
     const struct ctl_end from = {.place = here(m)};
