@@ -133,6 +133,7 @@ struct sip_worker {
     struct map peers;  /* remote address -> struct sip_conn, inside */
     struct sip_tls tls;
     uint64_t peer_logged[SIP_PEER_FAULTS]; /* when it may be logged again */
+    uint64_t unreached_logged;
     bool is_draining;
     bool is_stopping;
 };

@@ -64,6 +64,7 @@ int sip_core_new(struct sip_core **ret_core,
         sip_core_free(core);
         return err;
     }
+    sip_partner_reload(core);
     *ret_core = core;
     return 0;
 }

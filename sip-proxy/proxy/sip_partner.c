@@ -4,11 +4,6 @@
 #include "base/err.h"
 #include "proxy/sip_route.h"
 
-#include <stdio.h>
-
-#define LOG_COMPONENT "sip"
-#include "base/log.h"
-
 int sip_partner_find(const struct sip_partner_config *cfg, struct span domain)
 {
     for (size_t i = 0; i < cfg->n; i++) {
@@ -212,7 +207,6 @@ static struct sip_flow *dial(struct sip_core *core,
     struct sip_target to = {
         .transport = SIP_TLS, .remote = *address, .worker = core->place.worker};
     struct sip_flow *flow;
-    char text[ADDR_TEXT_SIZE];
     int err;
 
     if (!core->env.dial || !listener_for(core, address, &to.listener))
@@ -231,8 +225,6 @@ static struct sip_flow *dial(struct sip_core *core,
         err = core->env.dial(core->env.arg, &flow->target, partner->name,
                              partner->sni, &flow->conn);
     if (err < 0) {
-        log_info("partner not reached domain=%s address=%s error=\"%s\"",
-                 partner->domain, addr_str(address, text), err_str(err));
         sip_flows_close(core->flows, flow);
         return NULL;
     }
@@ -246,10 +238,6 @@ static struct sip_flow *dial_any(struct sip_core *core, int index, uint64_t now)
     const struct sip_partner *partner = &core->config->partners.items[index];
     struct sip_partner_state *state = &core->partners[index];
 
-    if (partner->address.family != ADDR_NONE) {
-        state->addrs[0] = partner->address;
-        state->n_addrs = 1;
-    }
     for (size_t i = 0; i < state->n_addrs; i++) {
         struct sip_flow *flow = dial(
             core, partner, &state->addrs[state->next % state->n_addrs], now);
@@ -323,24 +311,31 @@ struct sip_flow *sip_partner_next(struct sip_core *core, uint32_t tag,
 
 /* --- what the core is told --- */
 
-static struct sip_partner_state *state_of(struct sip_core *core,
-                                          struct span domain)
-{
-    int index = sip_partner_find(&core->config->partners, domain);
-
-    return index < 0 ? NULL : &core->partners[index];
-}
-
 void sip_core_on_located(struct sip_core *core, const char *domain,
                          const struct addr *addrs, size_t n)
 {
-    struct sip_partner_state *state = state_of(core, span_str(domain));
+    int index = sip_partner_find(&core->config->partners, span_str(domain));
+    struct sip_partner_state *state;
 
-    if (!state)
+    if (index < 0 ||
+        core->config->partners.items[index].address.family != ADDR_NONE)
         return;
+    state = &core->partners[index];
     state->n_addrs = n < SIP_PARTNER_ADDRS ? n : SIP_PARTNER_ADDRS;
     state->next = 0;
     memcpy(state->addrs, addrs, state->n_addrs * sizeof(*addrs));
+}
+
+static void set_pinned(struct sip_core *core)
+{
+    const struct sip_partner_config *cfg = &core->config->partners;
+
+    for (size_t i = 0; i < cfg->n; i++) {
+        if (cfg->items[i].address.family == ADDR_NONE)
+            continue;
+        core->partners[i].addrs[0] = cfg->items[i].address;
+        core->partners[i].n_addrs = 1;
+    }
 }
 
 int sip_core_open_partner(struct sip_core *core, const struct sip_target *from,
@@ -379,6 +374,7 @@ void sip_partner_reload(struct sip_core *core)
     uint32_t pos = 0;
 
     memset(core->partners, 0, sizeof(core->partners));
+    set_pinned(core);
     while ((flow = sip_flows_each(core->flows, &pos))) {
         for (size_t i = 0; flow->names && i < cfg->n; i++) {
             if (!sip_partner_owns(&cfg->items[i], flow->names))

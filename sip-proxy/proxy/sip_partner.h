@@ -66,9 +66,9 @@ struct sip_partner_config {
 
 /* Of one partner in one core. */
 struct sip_partner_state {
-    uint64_t dialled;  /* flow we made; 0: none */
-    uint64_t accepted; /* newest flow it made; 0: none */
-    struct addr addrs[SIP_PARTNER_ADDRS];
+    uint64_t dialled;                     /* flow we made; 0: none */
+    uint64_t accepted;                    /* newest flow it made; 0: none */
+    struct addr addrs[SIP_PARTNER_ADDRS]; /* best first; none: not known */
     size_t n_addrs;
     size_t next; /* of these, to be tried first */
 };

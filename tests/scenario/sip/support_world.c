@@ -43,6 +43,24 @@ static int on_send(void *arg, const struct sip_target *to, void *conn,
     return 0;
 }
 
+/* Connections to partners have numbers, too. */
+static int on_dial(void *arg, const struct sip_target *to, const char *name,
+                   const char *sni, void **ret_conn)
+{
+    int number = WORLD_DIALLED + world.dialled;
+
+    (void)name;
+    (void)sni;
+    if (world.cannot_dial || number >= WORLD_CONNS)
+        return ERR_LIMIT;
+    world.dialled++;
+    world.conns[number].worker = (int)(intptr_t)arg;
+    world.conns[number].open = true;
+    world.conns[number].flow = to->flow;
+    *ret_conn = (void *)(intptr_t)(number + 1);
+    return 0;
+}
+
 static void on_close(void *arg, void *conn, enum sip_close_why why)
 {
     (void)arg;
@@ -166,6 +184,7 @@ void world_begin(int workers)
                                         .workers = (uint8_t)workers,
                                         .epoch = 0x1234 + (uint32_t)i};
         const struct sip_env env = {.send = on_send,
+                                    .dial = on_dial,
                                     .close = on_close,
                                     .hand_over = on_hand_over,
                                     .server_state = on_state,

@@ -16,6 +16,7 @@ enum {
     WORLD_WS = 0, /* listeners */
     WORLD_UDP = 1,
     WORLD_CONNS = 8,
+    WORLD_DIALLED = 5, /* number of the first connection we make */
     WORLD_MESSAGE = 16384,
 };
 
@@ -41,7 +42,9 @@ struct world {
         bool closed_by_us;
         bool is_broken; /* the transport refuses to send */
     } conns[WORLD_CONNS];
-    int states; /* calls of server_state */
+    int states;  /* calls of server_state */
+    int dialled; /* connections made to partners: from WORLD_DIALLED on */
+    bool cannot_dial;
 };
 
 extern struct world world;
