@@ -200,8 +200,8 @@ static void check_servers(struct config_build *build,
         const struct endpoint *e = &u->urls.items[k];
 
         if (e->transport != u->urls.items[0].transport)
-            config_error(build, key, "mixes %s and %s",
-                         u->urls.items[0].scheme, e->scheme);
+            config_error(build, key, "mixes %s and %s", u->urls.items[0].scheme,
+                         e->scheme);
         for (size_t j = 0; j < k; j++) {
             if (strcmp(e->host, u->urls.items[j].host) == 0 &&
                 e->port == u->urls.items[j].port)
