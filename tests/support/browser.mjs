@@ -11,7 +11,7 @@ const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 /** The browser's path, or undefined. */
 export const browserPath = process.env.EDGE_BROWSER ?? programs.find((p) => fs.existsSync(p));
 
-export async function launchBrowser() {
+export async function launchBrowser(more = []) {
   const args = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
@@ -19,6 +19,7 @@ export async function launchBrowser() {
     "--ignore-certificate-errors",
     // Memory-backed folders of containers are small.
     "--disable-dev-shm-usage",
+    ...more,
   ];
   // Chromium refuses its own sandbox to root.
   if (process.getuid() === 0) args.push("--no-sandbox");
