@@ -50,50 +50,6 @@ static const struct option_table listen_table = {
     listen_options, ARRAY_SIZE(listen_options), sizeof(struct sip_listen),
     "address"};
 
-static const struct option_def server_options[] = {
-    {.name = "group",
-     .type = OPT_STRING,
-     .offset = offsetof(struct sip_media_server, group),
-     .min = 1,
-     .max = SIP_GROUP_NAME_MAX,
-     .flags = OPT_REQUIRED,
-     .help = "name; clients of the path /wssip-NAME get this group"},
-    {.name = "server",
-     .type = OPT_ENDPOINT,
-     .offset = offsetof(struct sip_media_server, server),
-     .flags = OPT_REQUIRED | OPT_NUMERIC,
-     .values = "udp=5060|tcp=5060|tls=5061",
-     .help = "transport, address and port"},
-    {.name = "priority",
-     .type = OPT_U16,
-     .offset = offsetof(struct sip_media_server, priority),
-     .max = 255,
-     .fallback = "0",
-     .help = "lower ones are asked first"},
-    {.name = "weight",
-     .type = OPT_U16,
-     .offset = offsetof(struct sip_media_server, weight),
-     .min = 1,
-     .max = SIP_WEIGHT_MAX,
-     .fallback = "1",
-     .help = "share of the users among servers of one priority"},
-    {.name = "path",
-     .type = OPT_ENUM,
-     .offset = offsetof(struct sip_media_server, path),
-     .values = "on|off",
-     .fallback = "on",
-     .help = "on: RFC 3327 Path; off: rewrite the Contact of REGISTER"},
-    {.name = "drain",
-     .type = OPT_BOOL,
-     .offset = offsetof(struct sip_media_server, drain),
-     .fallback = "false",
-     .help = "finish its dialogs, give it nothing new"},
-};
-
-static const struct option_table server_table = {
-    server_options, ARRAY_SIZE(server_options), sizeof(struct sip_media_server),
-    "group=server"};
-
 static const struct option_def domain_options[] = {
     {.name = "name",
      .type = OPT_STRING,
@@ -128,7 +84,7 @@ static const struct option_def options[] = {
      .type = OPT_OBJECT,
      FIELD(media_servers),
      .flags = OPT_LIST | OPT_REQUIRED | OPT_RELOAD,
-     .object = &server_table,
+     .object = &sip_config_server_table,
      .help = "a server of a group: default=udp:10.0.0.10:5060"},
     {.name = "domain",
      .type = OPT_OBJECT,
@@ -380,6 +336,43 @@ static const struct option_def options[] = {
      .fallback = "1",
      .flags = OPT_RELOAD,
      .help = "answers in a row that make it count as up again"},
+    {.name = "retire-time",
+     .type = OPT_DURATION,
+     FIELD(retire_time),
+     .max = 604800000,
+     .fallback = "4h",
+     .flags = OPT_RELOAD,
+     .help = "how long the dialogs of a media server go on that a reload or "
+             "DNS has removed"},
+    {.name = "host",
+     .type = OPT_OBJECT,
+     FIELD(hosts),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .object = &sip_config_host_table,
+     .help = "address of a host name, known before DNS is asked: "
+             "pbx=10.0.0.10"},
+    {.name = "dns-server",
+     .type = OPT_ADDR,
+     FIELD(dns_servers),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "name servers; not set: those of the system"},
+    {.name = "dns-max-ttl",
+     .type = OPT_DURATION,
+     FIELD(dns_max_ttl),
+     .min = 1000,
+     .max = 86400000,
+     .fallback = "5m",
+     .flags = OPT_RELOAD,
+     .help = "longest time an answer of DNS is good for, also \"there is "
+             "none\""},
+    {.name = "dns-fail-ttl",
+     .type = OPT_DURATION,
+     FIELD(dns_fail_ttl),
+     .min = 1000,
+     .max = 3600000,
+     .fallback = "5s",
+     .flags = OPT_RELOAD,
+     .help = "time after which it is asked again when it failed"},
     {.name = "guard-exempt",
      .type = OPT_CIDR,
      FIELD(guard_exempt),
@@ -500,21 +493,6 @@ static void check_listen(struct config_build *build,
                      "none is external: where would clients connect to?");
 }
 
-/* We send to a server from the address that its answers come to. */
-static bool has_inside(const struct sip_config *cfg,
-                       const struct endpoint *server)
-{
-    for (size_t i = 0; i < cfg->listen.n; i++) {
-        const struct sip_listen *l = &cfg->listen.items[i];
-
-        if (sip_config_zone(l) == SIP_INSIDE &&
-            strcmp(l->address.scheme, server->scheme) == 0 &&
-            l->address.addr.family == server->addr.family)
-            return true;
-    }
-    return false;
-}
-
 bool sip_config_has_group(const struct sip_config *cfg, const char *name)
 {
     for (size_t i = 0; i < cfg->media_servers.n; i++) {
@@ -522,53 +500,6 @@ bool sip_config_has_group(const struct sip_config *cfg, const char *name)
             return true;
     }
     return false;
-}
-
-/* Tokens name servers by a short tag: two must not have the same. */
-static void check_tags(struct config_build *build,
-                       const struct sip_core_config *core)
-{
-    for (size_t i = 0; i < core->dispatch.count; i++) {
-        const char *a = core->dispatch.servers[i].text;
-
-        for (size_t k = 0; k < i; k++) {
-            const char *b = core->dispatch.servers[k].text;
-
-            if (strcmp(a, b) != 0 &&
-                sip_server_tag(span_str(a)) == sip_server_tag(span_str(b)))
-                config_error(build, "media-server",
-                             "%s and %s cannot be told apart in tokens; "
-                             "change a port",
-                             a, b);
-        }
-    }
-}
-
-static void check_servers(struct config_build *build, struct sip_config *cfg)
-{
-    struct sip_core_config *core;
-
-    if (cfg->media_servers.n > SIP_SERVERS_MAX) {
-        config_error(build, "media-server", "at most %d", SIP_SERVERS_MAX);
-        return;
-    }
-    for (size_t i = 0; i < cfg->media_servers.n; i++) {
-        const struct sip_media_server *s = &cfg->media_servers.items[i];
-        char key[40];
-
-        (void)snprintf(key, sizeof(key), "media-server[%zu]", i);
-        if (!has_inside(cfg, &s->server))
-            config_error(build, key,
-                         "no internal %s listener of the same address family",
-                         s->server.scheme);
-        if (strcmp(s->server.scheme, "tls") == 0 && !cfg->server_ca)
-            config_error(build, key, "needs server-ca to check who it is");
-    }
-    core = config_alloc(build, sizeof(*core));
-    if (!core)
-        return;
-    sip_config_core(cfg, 1, core);
-    check_tags(build, core);
 }
 
 static void check_groups(struct config_build *build,
@@ -635,9 +566,11 @@ static void check(struct config_build *build, void *values)
     struct sip_config *cfg = values;
 
     check_listen(build, cfg);
-    check_servers(build, cfg);
+    sip_config_check_servers(build, cfg);
     check_groups(build, cfg);
     sip_config_check_partners(build, cfg);
+    if (cfg->dns_servers.n > SIP_DNS_SERVERS_MAX)
+        config_error(build, "dns-server", "at most %d", SIP_DNS_SERVERS_MAX);
     if (cfg->domains.n > SIP_DOMAINS_MAX)
         config_error(build, "domain", "at most %d", SIP_DOMAINS_MAX);
     if (cfg->inside_sources.n > SIP_INSIDE_MAX)

@@ -7,6 +7,7 @@
 
 #include "app/config.h"
 #include "proxy/sip_core.h"
+#include "proxy/sip_locate.h"
 
 enum sip_zone_setting {
     SIP_ZONE_AUTO, /* WebSocket outside, datagrams inside */
@@ -48,7 +49,22 @@ struct sip_media_server {
     uint16_t weight;
     int path; /* enum sip_path_mode */
     bool drain;
+    bool fork;
+    int transport; /* enum sip_server_transport */
+    uint64_t max_size;
 };
+
+enum sip_server_transport {
+    SIP_SERVER_AUTO, /* TCP for what is too long for UDP */
+    SIP_SERVER_FIXED,
+};
+
+struct sip_host_setting {
+    const char *name;
+    struct addr address;
+};
+
+enum { SIP_DNS_SERVERS_MAX = 8 };
 
 struct sip_domain_setting {
     const char *name;
@@ -96,6 +112,11 @@ struct sip_config {
     uint64_t probe_timeout;
     uint32_t down_after;
     uint32_t up_after;
+    uint64_t retire_time;
+    CONFIG_LIST(struct sip_host_setting) hosts;
+    struct addr_list dns_servers;
+    uint64_t dns_max_ttl;
+    uint64_t dns_fail_ttl;
     uint32_t source_rate;
     uint32_t source_burst;
     uint32_t connection_rate;
@@ -116,6 +137,32 @@ void sip_config_check_partners(struct config_build *build,
                                struct sip_config *cfg);
 void sip_config_fill_partners(const struct sip_config *cfg,
                               struct sip_partner_config *ret_partners);
+
+/* sip_config_server.c: the rows of media servers and hosts, and their check. */
+extern const struct option_table sip_config_server_table;
+extern const struct option_table sip_config_host_table;
+void sip_config_check_servers(struct config_build *build,
+                              const struct sip_config *cfg);
+
+/* What DNS is to be asked for a media server; false: it is an address. */
+bool sip_config_server_query(const struct sip_config *cfg,
+                             const struct sip_media_server *s,
+                             struct sip_locate_query *ret_query);
+
+/* The same for a partner; false: its address is configured. */
+bool sip_config_partner_query(const struct sip_partner_setting *p,
+                              struct sip_locate_query *ret_query);
+
+/* A row of the core's table: the server at its address, or (`hop` not NULL)
+ * at one of those of its name. `weight` 0: the configured one. */
+void sip_config_add_server(struct sip_dispatch_conf *conf,
+                           const struct sip_media_server *s,
+                           const struct sip_hop *hop, unsigned weight);
+
+/* There is an internal listener of that transport and family (ADDR_NONE:
+ * any): what is sent to a server leaves from there. */
+bool sip_config_has_inside(const struct sip_config *cfg,
+                           enum sip_transport transport, uint8_t family);
 
 /* Everything of the core's configuration but `locals` and, when no key file
  * is set, `keys`. `workers` share the limits. Strings are borrowed. */

@@ -20,27 +20,18 @@ static uint32_t tag_of(const char *group)
     return group ? sip_name_tag(span_str(group)) : 0;
 }
 
+/* Those given by address; names come from sip_names.h. */
 static void fill_servers(const struct sip_config *cfg,
                          struct sip_dispatch_conf *d)
 {
-    for (size_t i = 0; i < cfg->media_servers.n && i < SIP_SERVERS_MAX; i++) {
-        const struct sip_media_server *from = &cfg->media_servers.items[i];
-        struct sip_server_conf *s = &d->servers[d->count++];
-        char text[ADDR_TEXT_SIZE];
-
-        (void)snprintf(s->group, sizeof(s->group), "%s", from->group);
-        s->target.transport = sip_config_transport(&from->server);
-        s->target.remote = from->server.addr;
-        (void)snprintf(s->text, sizeof(s->text), "%s:%s", from->server.scheme,
-                       addr_str(&from->server.addr, text));
-        s->priority = (uint8_t)from->priority;
-        s->weight = (uint8_t)from->weight;
-        s->path = (enum sip_path_mode)from->path;
-        s->drain = from->drain;
+    for (size_t i = 0; i < cfg->media_servers.n; i++) {
+        if (cfg->media_servers.items[i].server.addr.family != ADDR_NONE)
+            sip_config_add_server(d, &cfg->media_servers.items[i], NULL, 0);
     }
     d->probe_interval_ms = (uint32_t)cfg->probe_interval;
     d->down_after = cfg->down_after;
     d->up_after = cfg->up_after;
+    d->retire_ms = (uint32_t)cfg->retire_time;
 }
 
 static void fill_lists(const struct sip_config *cfg,

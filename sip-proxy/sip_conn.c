@@ -15,7 +15,8 @@ enum {
     CLOSE_WAIT_MS = 2000,
     CONNECT_MS = 5000,
     QUEUE = 1024 * 1024, /* towards a media server: many calls share it */
-    HEADER_ROOM = 4096,  /* that one byte too many is seen, and CRLFs */
+    LOG_EVERY_MS = 1000,
+    HEADER_ROOM = 4096, /* that one byte too many is seen, and CRLFs */
 };
 
 struct sip_conn {
@@ -204,6 +205,20 @@ static void tell_lost(struct sip_worker *w, const struct sip_target *server)
     sip_worker_touch(w);
 }
 
+/* Of partners: whoever set them up wants to know what is wrong there. */
+static void say_unreached(const struct sip_conn *c, int err)
+{
+    struct sip_worker *w = c->owner;
+    uint64_t now = worker_now(w->worker);
+    char text[ADDR_TEXT_SIZE];
+
+    if (w->unreached_logged > now)
+        return;
+    w->unreached_logged = now + LOG_EVERY_MS;
+    log_warn("partner not reached address=%s error=\"%s\"",
+             addr_str(&c->from.remote, text), err_str(err));
+}
+
 static void on_closed(struct stream *stream, int err, void *arg)
 {
     struct sip_conn *c = arg;
@@ -214,7 +229,8 @@ static void on_closed(struct stream *stream, int err, void *arg)
     (void)stream;
     if (!c->is_open) {
         SIP_SHELL_COUNT(w, connects_failed);
-        log_debug("peer not reached error=\"%s\"", err_str(err));
+        if (c->from.flow)
+            say_unreached(c, err);
     }
     forget(c);
     if (was_inside)
@@ -338,7 +354,10 @@ static int connect_to(struct sip_worker *w, const struct sip_target *to,
         return ERR_CLOSED;
     if (to->transport == SIP_TLS) {
         target.tls = w->tls.servers;
-        target.verify_name = addr_ip_str(&to->remote, name);
+        target.server_name = sip_core_server_host(w->core, to);
+        target.verify_name = target.server_name
+                                 ? target.server_name
+                                 : addr_ip_str(&to->remote, name);
         if (!target.tls)
             return ERR_TLS;
     }

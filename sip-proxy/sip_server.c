@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "proxy/sip_flow.h"
+#include "sip_names.h"
 #include "sip_tls.h"
 #include "sip_why.h"
 #include "sip_worker.h"
@@ -23,6 +24,7 @@ void sip_shared_core_config(const struct sip_shared *shared,
                             struct sip_core_config *ret_core)
 {
     sip_config_core(cfg, shared->workers, ret_core);
+    sip_names_servers(shared->names, cfg, &ret_core->dispatch);
     memcpy(ret_core->locals, shared->locals, sizeof(ret_core->locals));
     ret_core->n_locals = shared->n_locals;
     if (ret_core->keys.count == 0) {
@@ -53,15 +55,23 @@ void sip_shared_note_ban(struct sip_shared *shared, const struct addr *source,
 }
 
 static bool is_down(const struct sip_shared *shared,
-                    const struct sip_media_server *server)
+                    const struct sip_server_conf *server)
 {
-    char text[ADDR_TEXT_SIZE + 8];
-    char address[ADDR_TEXT_SIZE];
+    return atomic_load_explicit(
+        &shared->down[sip_server_tag(span_str(server->text))],
+        memory_order_relaxed);
+}
 
-    (void)snprintf(text, sizeof(text), "%s:%s", server->server.scheme,
-                   addr_str(&server->server.addr, address));
-    return atomic_load_explicit(&shared->down[sip_server_tag(span_str(text))],
-                                memory_order_relaxed);
+/* The media servers as they are known now; NULL when out of memory. To be
+ * freed. */
+static struct sip_dispatch_conf *servers_now(const struct sip_shared *shared)
+{
+    struct sip_dispatch_conf *conf = mem_zalloc(sizeof(*conf));
+
+    if (conf)
+        sip_names_servers(shared->names,
+                          config_values(daemon_config(shared->daemon)), conf);
+    return conf;
 }
 
 /* --- life --- */
@@ -73,6 +83,7 @@ static void stop(void *state)
     for (size_t i = 0; i < shared->n_locals; i++)
         bind_group_close(shared->binds[i]);
     conn_limit_unref(shared->limit);
+    sip_names_free(shared->names);
     if (shared->tls)
         sip_tls_drop(shared->tls);
     mem_free(shared->tls);
@@ -154,7 +165,9 @@ static int start(struct daemon *daemon, const struct config *config,
     mem_wipe(secret, sizeof(secret));
     if (!cfg->token_key.path)
         log_info("no token-key-file: flow tokens are good until restart");
-    err = conn_limit_new(&shared->limit, cfg->max_connections, 0);
+    err = sip_names_new(&shared->names);
+    if (err == 0)
+        err = conn_limit_new(&shared->limit, cfg->max_connections, 0);
     if (err == 0) {
         shared->tls = mem_zalloc(sizeof(*shared->tls));
         err = shared->tls ? sip_tls_make(cfg, shared->tls, error) : -ENOMEM;
@@ -183,28 +196,47 @@ static uint64_t max_files(const void *values)
 /* --- looking inside --- */
 
 static void write_server(const struct sip_shared *shared,
-                         const struct sip_media_server *s, struct buf *json)
+                         const struct sip_server_conf *s, struct buf *json)
 {
+    static const char *const path[] = {"on", "off", "auto"};
     char text[ADDR_TEXT_SIZE];
 
     json_open(json, '{');
     json_key(json, "group");
     json_str(json, s->group);
     json_key(json, "transport");
-    json_str(json, s->server.scheme);
+    json_str(json, sip_transport_param(s->target.transport));
     json_key(json, "address");
-    json_str(json, addr_str(&s->server.addr, text));
+    json_str(json, addr_str(&s->target.remote, text));
+    if (s->host[0]) {
+        json_key(json, "name");
+        json_str(json, s->host);
+    }
     json_key(json, "priority");
-    json_u64(json, s->priority);
+    json_u64(json, s->priority / SIP_PRIORITY_STEPS);
+    json_key(json, "rank");
+    json_u64(json, s->priority % SIP_PRIORITY_STEPS);
     json_key(json, "weight");
     json_u64(json, s->weight);
     json_key(json, "path");
-    json_bool(json, s->path == SIP_PATH_ON);
+    json_str(json, path[s->path]);
     json_key(json, "drain");
     json_bool(json, s->drain);
     json_key(json, "up");
     json_bool(json, !is_down(shared, s));
     json_close(json, '}');
+}
+
+static void write_servers(const struct sip_shared *shared, struct buf *json)
+{
+    struct sip_dispatch_conf *conf = servers_now(shared);
+
+    json_key(json, "media_servers");
+    json_open(json, '[');
+    for (size_t i = 0; conf && i < conf->count; i++)
+        write_server(shared, &conf->servers[i], json);
+    json_close(json, ']');
+    mem_free(conf);
 }
 
 static void write_bans(struct sip_shared *shared, struct buf *json)
@@ -234,7 +266,6 @@ static void write_bans(struct sip_shared *shared, struct buf *json)
 static void status(void *state, struct buf *json)
 {
     struct sip_shared *shared = state;
-    const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
 
     json_key(json, "listeners");
     json_open(json, '[');
@@ -254,11 +285,7 @@ static void status(void *state, struct buf *json)
         json_close(json, '}');
     }
     json_close(json, ']');
-    json_key(json, "media_servers");
-    json_open(json, '[');
-    for (size_t i = 0; i < cfg->media_servers.n; i++)
-        write_server(shared, &cfg->media_servers.items[i], json);
-    json_close(json, ']');
+    write_servers(shared, json);
     write_bans(shared, json);
 }
 
@@ -272,12 +299,14 @@ static void endpoints(void *state, struct admin *admin)
 static bool ready(void *state, struct buf *reasons)
 {
     const struct sip_shared *shared = state;
-    const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
+    struct sip_dispatch_conf *conf = servers_now(shared);
+    bool is_up = false;
 
-    for (size_t i = 0; i < cfg->media_servers.n; i++) {
-        if (!is_down(shared, &cfg->media_servers.items[i]))
-            return true;
-    }
+    for (size_t i = 0; conf && i < conf->count; i++)
+        is_up = is_up || !is_down(shared, &conf->servers[i]);
+    mem_free(conf);
+    if (is_up)
+        return true;
     buf_put_str(reasons, "no media server is up\n");
     return false;
 }

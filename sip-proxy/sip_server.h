@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct sip_names;
 struct sip_worker;
 struct sip_tls;
 
@@ -38,7 +39,8 @@ struct sip_shared {
     struct bind_group *binds[SIP_LOCALS_MAX];
     size_t n_locals;
     struct conn_limit *limit;
-    pthread_mutex_t lock; /* of `tls` */
+    struct sip_names *names; /* where media servers and partners are */
+    pthread_mutex_t lock;    /* of `tls` */
     struct sip_tls *tls;
     /* Set and looked at by each worker on its own thread only. */
     struct sip_worker *worker[SIP_WORKERS_MAX];

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sip_conn.h"
+#include "sip_names.h"
 #include "sip_peer.h"
 #include "sip_ws.h"
 
@@ -118,6 +119,33 @@ static void on_mail_ban(struct worker *worker, void *arg)
     if (w && w->core)
         sip_core_on_banned(w->core, &mail->source, mail->until);
     mem_free(mail);
+}
+
+/* Where a name is has changed: each worker takes what is known. */
+static void refill(struct sip_worker *w);
+
+static void on_mail_names(struct worker *worker, void *arg)
+{
+    struct sip_shared *shared = *(struct sip_shared **)arg;
+    struct sip_worker *w = self(shared, worker);
+
+    if (w && w->core)
+        refill(w);
+    mem_free(arg);
+}
+
+static void on_names(void *arg)
+{
+    struct sip_worker *w = arg;
+
+    for (unsigned i = 0; i < w->shared->workers; i++) {
+        struct sip_shared **mail = mem_alloc(sizeof(struct sip_shared *));
+
+        if (!mail)
+            return; /* with the next change, or reload */
+        *mail = w->shared;
+        (void)post(w, i, on_mail_names, mail);
+    }
 }
 
 /* --- what the core asks for --- */
@@ -379,6 +407,46 @@ static int make_core(struct sip_worker *w)
                         &w->stats->core, worker_now(w->worker));
 }
 
+/* The partners whose address is not configured. */
+static void tell_located(struct sip_worker *w)
+{
+    const struct sip_config *cfg = sip_worker_config(w);
+
+    for (size_t i = 0; i < cfg->partners.n; i++) {
+        struct sip_hop hops[SIP_HOPS_MAX];
+        struct addr addrs[SIP_HOPS_MAX];
+        struct sip_locate_query query;
+        size_t n;
+
+        if (!sip_config_partner_query(&cfg->partners.items[i], &query))
+            continue;
+        n = sip_names_find(w->shared->names, &query, hops);
+        for (size_t k = 0; k < n; k++)
+            addrs[k] = hops[k].addr;
+        if (n > 0)
+            sip_core_on_located(w->core, cfg->partners.items[i].domain, addrs,
+                                n);
+    }
+}
+
+/* The settings of `w->config`, with all names as they are known now. */
+static void refill(struct sip_worker *w)
+{
+    struct sip_core_config *next = &w->settings[1 - w->in_use];
+
+    sip_shared_core_config(w->shared, sip_worker_config(w), next);
+    sip_core_reload(w->core, next, worker_now(w->worker));
+    w->in_use = 1 - w->in_use;
+    tell_located(w);
+    sip_worker_touch(w);
+}
+
+/* One worker asks for all. */
+static bool is_asker(const struct sip_worker *w)
+{
+    return w->index == 0;
+}
+
 static void close_listeners(struct sip_worker *w)
 {
     for (size_t i = 0; i < SIP_LOCALS_MAX; i++) {
@@ -428,6 +496,11 @@ int sip_worker_start(void *state, struct worker *worker,
         goto out;
     }
     shared->worker[worker_index(worker)] = w;
+    if (is_asker(w))
+        err = sip_names_start(shared->names, worker, sip_worker_config(w),
+                              on_names, w);
+    if (err < 0)
+        log_error("names are not asked for error=\"%s\"", err_str(err));
     sip_worker_touch(w);
     *ret_worker_state = w;
     return 0;
@@ -452,12 +525,11 @@ void sip_worker_reload(void *worker_state, const struct config *config)
 {
     struct sip_worker *w = worker_state;
     struct config *old = w->config;
-    struct sip_core_config *next = &w->settings[1 - w->in_use];
 
     w->config = config_ref((struct config *)(uintptr_t)config);
-    sip_shared_core_config(w->shared, sip_worker_config(w), next);
-    sip_core_reload(w->core, next, worker_now(w->worker));
-    w->in_use = 1 - w->in_use;
+    refill(w);
+    if (is_asker(w))
+        sip_names_reload(w->shared->names, sip_worker_config(w));
     reload_tls(w);
     config_unref(old); /* after the core has let go of its strings */
     sip_worker_touch(w);
@@ -487,6 +559,8 @@ void sip_worker_stop(void *worker_state)
         link->close(link, SIP_LINK_RESTART);
     }
     close_sockets(w);
+    if (is_asker(w))
+        sip_names_stop(w->shared->names);
 }
 
 void sip_worker_free(void *worker_state)

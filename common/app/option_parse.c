@@ -551,11 +551,13 @@ static bool parse_host(struct config_build *build, const struct option_def *def,
 
     if (!split_host(text, &host, &port))
         return false;
+    /* A default of 0 means that the port may be missing, for those who find
+     * it in another way; written it must be one. */
     if (port.len == 0)
         port = fallback_port;
-    if (span_to_u32(port, UINT16_MAX, &number) < 0)
+    else if (span_is(port, "0") && !(def->flags & OPT_NUMERIC))
         return false;
-    if (number == 0 && !(def->flags & OPT_NUMERIC))
+    if (span_to_u32(port, UINT16_MAX, &number) < 0)
         return false;
 
     if (addr_parse_ip(host, &ret_endpoint->addr) == 0) {

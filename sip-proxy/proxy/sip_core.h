@@ -157,7 +157,8 @@ int sip_core_open_partner(struct sip_core *core, const struct sip_target *from,
                           void *conn, const char *names, uint64_t now,
                           uint64_t *ret_flow);
 
-/* Where a partner without configured address is, best first. */
+/* Where a partner without configured address is, best first; what was known
+ * before is forgotten, with a reload too. */
 void sip_core_on_located(struct sip_core *core, const char *domain,
                          const struct addr *addrs, size_t n);
 
@@ -177,6 +178,11 @@ void sip_core_on_unreachable(struct sip_core *core,
 /* A media server listens there: a stream may be opened to it. */
 bool sip_core_is_server(const struct sip_core *core,
                         const struct sip_target *to);
+
+/* The name a media server was given by, which its certificate is for; NULL
+ * when it was an address. */
+const char *sip_core_server_host(const struct sip_core *core,
+                                 const struct sip_target *to);
 
 /* The inner side takes messages of this address. */
 bool sip_core_knows_source(const struct sip_core *core,

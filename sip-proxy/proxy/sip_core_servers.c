@@ -85,3 +85,14 @@ const struct sip_dispatch *sip_core_dispatch(const struct sip_core *core)
 {
     return &core->dispatch;
 }
+
+const char *sip_core_server_host(const struct sip_core *core,
+                                 const struct sip_target *to)
+{
+    int server =
+        sip_dispatch_find_target(&core->dispatch, to->transport, &to->remote);
+    const char *host =
+        server < 0 ? "" : core->dispatch.servers[server].conf.host;
+
+    return host[0] ? host : NULL;
+}

@@ -33,8 +33,10 @@ static void on_tick(struct sip_core *core, uint64_t now)
     /* All workers know all bans: one shows them. */
     if (core->place.worker == 0)
         stats_set(&core->stats->banned, sip_guard_bans(core->guard));
-    if (++core->ticks % SWEEP_TICKS == 0)
+    if (++core->ticks % SWEEP_TICKS == 0) {
         sip_core_sweep_flows(core, now);
+        sip_dispatch_expire(&core->dispatch, now);
+    }
 }
 
 /* One worker asks the media servers, the others are told. */

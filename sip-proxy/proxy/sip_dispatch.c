@@ -28,6 +28,7 @@ static void load(struct sip_dispatch *d, const struct sip_dispatch_conf *conf,
     d->probe_interval_ms = conf->probe_interval_ms;
     d->down_after = conf->down_after;
     d->up_after = conf->up_after;
+    d->retire_ms = conf->retire_ms;
     for (size_t i = 0; i < conf->count; i++) {
         struct sip_server *s = &d->servers[i];
 
@@ -45,6 +46,41 @@ void sip_dispatch_init(struct sip_dispatch *d,
     load(d, conf, now);
 }
 
+static void keep_health(struct sip_server *s, const struct sip_server *was)
+{
+    s->up = was->up;
+    s->failed = was->failed;
+    s->answered = was->answered;
+    s->changed = was->changed;
+    s->probing = was->probing;
+    s->stream_after = was->stream_after;
+    s->path_refused = was->path_refused;
+    if (s->conf.path != SIP_PATH_AUTO)
+        s->path_refused = false;
+}
+
+static bool is_over(const struct sip_dispatch *d, const struct sip_server *s,
+                    uint64_t now)
+{
+    return s->retired && s->retired_since + d->retire_ms <= now;
+}
+
+static void retire(struct sip_dispatch *d, const struct sip_server *was,
+                   uint64_t now)
+{
+    struct sip_server *s = &d->servers[d->count];
+
+    if (d->count == SIP_SERVERS_MAX || is_over(d, was, now) ||
+        sip_dispatch_find_tag(d, was->tag) >= 0)
+        return;
+    *s = *was;
+    s->group = 0;
+    if (!was->retired)
+        s->retired_since = now;
+    s->retired = true;
+    d->count++;
+}
+
 void sip_dispatch_reload(struct sip_dispatch *d,
                          const struct sip_dispatch_conf *conf, uint64_t now)
 {
@@ -52,22 +88,48 @@ void sip_dispatch_reload(struct sip_dispatch *d,
 
     load(d, conf, now);
     for (size_t i = 0; i < d->count; i++) {
-        struct sip_server *s = &d->servers[i];
-        int was = sip_dispatch_find_tag(&old, s->tag);
+        int was = sip_dispatch_find_tag(&old, d->servers[i].tag);
 
-        if (was < 0)
-            continue;
-        s->up = old.servers[was].up;
-        s->failed = old.servers[was].failed;
-        s->answered = old.servers[was].answered;
-        s->changed = old.servers[was].changed;
+        if (was >= 0)
+            keep_health(&d->servers[i], &old.servers[was]);
     }
+    for (size_t i = 0; i < old.count; i++)
+        retire(d, &old.servers[i], now);
+}
+
+void sip_dispatch_expire(struct sip_dispatch *d, uint64_t now)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < d->count; i++) {
+        if (is_over(d, &d->servers[i], now))
+            continue;
+        if (kept != i)
+            d->servers[kept] = d->servers[i];
+        kept++;
+    }
+    d->count = kept;
+}
+
+bool sip_dispatch_are_together(const struct sip_dispatch *d, uint16_t a,
+                               uint16_t b)
+{
+    if (a == b)
+        return true;
+    for (size_t i = 0; i < d->count; i++) {
+        for (size_t k = 0; d->servers[i].tag == a && k < d->count; k++) {
+            if (d->servers[k].tag == b && !d->servers[k].retired &&
+                d->servers[k].group == d->servers[i].group)
+                return true;
+        }
+    }
+    return false;
 }
 
 bool sip_dispatch_has_group(const struct sip_dispatch *d, uint32_t group)
 {
     for (size_t i = 0; i < d->count; i++) {
-        if (d->servers[i].group == group)
+        if (d->servers[i].group == group && !d->servers[i].retired)
             return true;
     }
     return false;
@@ -96,9 +158,24 @@ static uint64_t draw(const struct sip_server *s, uint32_t user)
     return best;
 }
 
+void sip_tried_add(struct sip_tried *tried, uint16_t tag)
+{
+    if (tried->n < SIP_TRIED_MAX)
+        tried->tags[tried->n++] = tag;
+}
+
+static bool was_tried(const struct sip_tried *tried, uint16_t tag)
+{
+    for (unsigned i = 0; i < tried->n; i++) {
+        if (tried->tags[i] == tag)
+            return true;
+    }
+    return false;
+}
+
 /* Best of the servers that are (or, second round, are not) up. */
 static int pick_among(const struct sip_dispatch *d, uint32_t group,
-                      struct span user, uint64_t tried, bool up)
+                      struct span user, const struct sip_tried *tried, bool up)
 {
     uint32_t tag = sip_name_tag(user);
     uint64_t best_draw = 0;
@@ -108,8 +185,8 @@ static int pick_among(const struct sip_dispatch *d, uint32_t group,
         const struct sip_server *s = &d->servers[i];
         uint64_t h;
 
-        if (s->group != group || s->up != up || s->conf.drain ||
-            (tried & (UINT64_C(1) << i)))
+        if (s->group != group || s->up != up || s->conf.drain || s->retired ||
+            was_tried(tried, s->tag))
             continue;
         h = draw(s, tag);
         if (best >= 0 && s->conf.priority > d->servers[best].conf.priority)
@@ -124,9 +201,13 @@ static int pick_among(const struct sip_dispatch *d, uint32_t group,
 }
 
 int sip_dispatch_pick(const struct sip_dispatch *d, uint32_t group,
-                      struct span user, uint64_t tried)
+                      struct span user, const struct sip_tried *tried)
 {
-    int found = pick_among(d, group, user, tried, true);
+    int found;
+
+    if (tried->n == SIP_TRIED_MAX)
+        return -1;
+    found = pick_among(d, group, user, tried, true);
 
     return found >= 0 ? found : pick_among(d, group, user, tried, false);
 }
@@ -211,7 +292,7 @@ int sip_dispatch_take_due(struct sip_dispatch *d, uint64_t now)
         if (s->next_probe > now)
             continue;
         s->next_probe = now + d->probe_interval_ms;
-        if (!is_repeated(d, i))
+        if (!s->retired && !is_repeated(d, i))
             return (int)i;
     }
     return -1;
@@ -222,7 +303,7 @@ uint64_t sip_dispatch_next_deadline(const struct sip_dispatch *d)
     uint64_t next = UINT64_MAX;
 
     for (size_t i = 0; d->probe_interval_ms && i < d->count; i++) {
-        if (d->servers[i].next_probe < next)
+        if (!d->servers[i].retired && d->servers[i].next_probe < next)
             next = d->servers[i].next_probe;
     }
     return next;

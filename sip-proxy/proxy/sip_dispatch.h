@@ -19,28 +19,36 @@
 #ifndef SIP_DISPATCH_H
 #define SIP_DISPATCH_H
 
+#include "base/dns.h"
 #include "txn/sip_target.h"
 
 enum {
     SIP_SERVERS_MAX = 64,
     SIP_GROUP_NAME_MAX = 64,
     SIP_WEIGHT_MAX = 100,
+    SIP_PRIORITY_STEPS = 16, /* ranks of DNS within one configured priority */
+    SIP_TRIED_MAX = 8,
 };
 
 /* How requests from the server find back to a client's connection. */
 enum sip_path_mode {
-    SIP_PATH_ON,  /* RFC 3327: Path on REGISTER, Route back */
-    SIP_PATH_OFF, /* the Contact is rewritten; for registrars without Path */
+    SIP_PATH_ON,   /* RFC 3327: Path on REGISTER, Route back */
+    SIP_PATH_OFF,  /* the Contact is rewritten; for registrars without Path */
+    SIP_PATH_AUTO, /* ON until the registrar shows that it does not know it */
 };
 
 struct sip_server_conf {
     char group[SIP_GROUP_NAME_MAX + 1];
     char text[ADDR_TEXT_SIZE + 8]; /* "udp:10.0.0.10:5060" for logs, status */
     struct sip_target target;
-    uint8_t priority; /* lower first */
-    uint8_t weight;   /* 1 to SIP_WEIGHT_MAX */
+    char host[DNS_NAME_MAX + 1]; /* its certificate is for; "": its address */
+    uint16_t priority;           /* lower first */
+    uint8_t weight;              /* 1 to SIP_WEIGHT_MAX */
     enum sip_path_mode path;
-    bool drain; /* finishes its dialogs, takes no new requests */
+    bool drain;  /* finishes its dialogs, takes no new requests */
+    bool fork;   /* new calls of its group go to all such servers at once */
+    bool stream; /* UDP: what is too long goes over TCP (RFC 3261 18.1.1) */
+    uint32_t max_size; /* bytes of a datagram; 0: as all */
 };
 
 struct sip_dispatch_conf {
@@ -49,6 +57,7 @@ struct sip_dispatch_conf {
     uint32_t probe_interval_ms; /* 0: never probe, all count as up */
     uint32_t down_after;        /* failures in a row */
     uint32_t up_after;          /* answered probes in a row */
+    uint32_t retire_ms;         /* what was removed is known for so long */
 };
 
 struct sip_server {
@@ -57,10 +66,14 @@ struct sip_server {
     uint16_t tag;      /* sip_server_tag() of conf.text */
     bool up;           /* what choice goes by */
     bool probing;      /* an OPTIONS is under way */
+    bool retired;      /* removed: its dialogs go on, nothing new goes there */
+    bool path_refused; /* SIP_PATH_AUTO: it does not know Path */
     uint32_t failed;   /* in a row */
     uint32_t answered; /* in a row, while down */
     uint64_t next_probe;
-    uint64_t changed; /* ms, when `up` changed last */
+    uint64_t changed;       /* ms, when `up` changed last */
+    uint64_t retired_since; /* ms */
+    uint64_t stream_after;  /* ms: TCP was refused, asked again from then on */
 };
 
 struct sip_dispatch {
@@ -69,6 +82,7 @@ struct sip_dispatch {
     uint32_t probe_interval_ms;
     uint32_t down_after;
     uint32_t up_after;
+    uint32_t retire_ms;
 };
 
 /* The short name of a server inside tokens; never 0. */
@@ -78,16 +92,34 @@ uint16_t sip_server_tag(struct span text);
 void sip_dispatch_init(struct sip_dispatch *d,
                        const struct sip_dispatch_conf *conf, uint64_t now);
 
-/* Take another list; servers in both keep their health. */
+/* Take another list; servers in both keep their health. Those that are not in
+ * it any more stay for their dialogs, for `retire_ms` and as long as there is
+ * room, but are chosen and probed no more. */
 void sip_dispatch_reload(struct sip_dispatch *d,
                          const struct sip_dispatch_conf *conf, uint64_t now);
 
 bool sip_dispatch_has_group(const struct sip_dispatch *d, uint32_t group);
 
+/* Servers a request was given to already. */
+struct sip_tried {
+    uint16_t tags[SIP_TRIED_MAX];
+    unsigned n;
+};
+
+void sip_tried_add(struct sip_tried *tried, uint16_t tag);
+
 /* The server of `group` for `user` (any stable bytes), best first, leaving
- * out those whose bit is set in `tried`. Returns its index, or -1. */
+ * out those tried. Returns its index, or -1: none, or SIP_TRIED_MAX were. */
 int sip_dispatch_pick(const struct sip_dispatch *d, uint32_t group,
-                      struct span user, uint64_t tried);
+                      struct span user, const struct sip_tried *tried);
+
+/* Both are in some group together: what may go to the one may go to the
+ * other. A retired server is alone. */
+bool sip_dispatch_are_together(const struct sip_dispatch *d, uint16_t a,
+                               uint16_t b);
+
+/* Forget those whose time is over. */
+void sip_dispatch_expire(struct sip_dispatch *d, uint64_t now);
 
 /* The index of the server with this tag, or -1. */
 int sip_dispatch_find_tag(const struct sip_dispatch *d, uint16_t tag);

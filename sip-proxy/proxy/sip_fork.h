@@ -30,24 +30,24 @@ struct sip_fork {
     struct pool_id id;
     enum sip_method method;
     bool is_probe;
-    bool is_inward;        /* to a media server */
-    bool is_initial;       /* may be sent to another server */
-    bool cancelled;        /* by the caller */
-    bool finished;         /* a final response went back */
-    bool busy;             /* one of our functions uses it: keep it alive */
-    bool is_counted;       /* in sip_flow.pending */
-    bool has_credentials;  /* inward: the guard looks at the answer */
-    bool contact;          /* of the route: token in the Request-URI */
-    bool sips;             /* of the route */
-    unsigned pop;          /* of the route */
-    uint32_t group;        /* of the route */
-    uint32_t partner;      /* of the route */
-    uint64_t flow;         /* the client's connection, either way */
-    uint64_t tried;        /* bits of servers */
-    uint64_t hash;         /* loop hash of the request */
-    uint64_t trail;        /* number of its entry, sip_trail.h */
-    uint32_t live;         /* transactions not ended */
-    struct pool_id server; /* the server transaction */
+    bool is_inward;         /* to a media server */
+    bool is_initial;        /* may be sent to another server */
+    bool cancelled;         /* by the caller */
+    bool finished;          /* a final response went back */
+    bool busy;              /* one of our functions uses it: keep it alive */
+    bool is_counted;        /* in sip_flow.pending */
+    bool has_credentials;   /* inward: the guard looks at the answer */
+    bool contact;           /* of the route: token in the Request-URI */
+    bool sips;              /* of the route */
+    unsigned pop;           /* of the route */
+    uint32_t group;         /* of the route */
+    uint32_t partner;       /* of the route */
+    uint64_t flow;          /* the client's connection, either way */
+    struct sip_tried tried; /* servers */
+    uint64_t hash;          /* loop hash of the request */
+    uint64_t trail;         /* number of its entry, sip_trail.h */
+    uint32_t live;          /* transactions not ended */
+    struct pool_id server;  /* the server transaction */
     struct sip_target from;
     struct list node; /* in the forks of the flow it came from */
     struct sip_branch branches[SIP_FORK_BRANCHES];

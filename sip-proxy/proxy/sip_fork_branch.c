@@ -90,6 +90,15 @@ static bool is_our_own(int err)
            err == ERR_PARSE;
 }
 
+static int pick(const struct sip_core *core, const struct sip_fork *fork,
+                const struct sip_msg *request)
+{
+    uint8_t aor[SIP_ROUTE_AOR_MAX];
+
+    return sip_dispatch_pick(&core->dispatch, fork->group,
+                             sip_route_user(request, aor), &fork->tried);
+}
+
 bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,
                          const struct sip_msg *request, int server,
                          uint64_t now)
@@ -99,11 +108,10 @@ bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,
         int err;
 
         if (server < 0)
-            server = sip_dispatch_pick(&core->dispatch, fork->group,
-                                       sip_route_user(request), fork->tried);
+            server = pick(core, fork, request);
         if (server < 0)
             return false;
-        fork->tried |= UINT64_C(1) << server;
+        sip_tried_add(&fork->tried, core->dispatch.servers[server].tag);
         sip_core_server_target(core, server, &to);
         err = sip_fork_send(core, fork, request, &to, server, now);
         if (err == 0) {

@@ -239,7 +239,11 @@ static void in_dialog(const struct sip_core *core,
     route->kind = SIP_ROUTE_SERVER;
     route->server =
         server_of_uri(core, top->is_foreign ? &top->next : &request->uri);
-    if (route->server < 0)
+    /* The token says which servers are the dialog's own: those of the group
+     * it was set up in. */
+    if (route->server < 0 ||
+        !sip_dispatch_are_together(&core->dispatch, top->token.server,
+                                   core->dispatch.servers[route->server].tag))
         route->server =
             sip_dispatch_find_tag(&core->dispatch, top->token.server);
 }
@@ -310,15 +314,18 @@ void sip_route_request(const struct sip_core *core,
     from_outside(core, request, &top, ret_route);
 }
 
-struct span sip_route_user(const struct sip_msg *request)
+struct span sip_route_user(const struct sip_msg *request,
+                           uint8_t aor[SIP_ROUTE_AOR_MAX])
 {
     const struct sip_addr *who =
         request->method == SIP_METHOD_REGISTER ? &request->to : &request->from;
     struct sip_uri uri;
+    int len;
 
     if (sip_uri_parse(who->uri, &uri) < 0)
         return who->uri;
-    return uri.user;
+    len = sip_uri_aor(&uri, aor, SIP_ROUTE_AOR_MAX);
+    return len < 0 ? uri.user : span_of(aor, (size_t)len);
 }
 
 unsigned sip_route_owner(const struct sip_core *core, const struct sip_msg *msg)

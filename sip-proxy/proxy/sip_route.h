@@ -40,9 +40,13 @@ void sip_route_request(const struct sip_core *core,
                        const struct sip_msg *request, struct sip_flow *flow,
                        struct sip_route *ret_route);
 
-/* Who is to be kept at one media server: the user who registers or calls.
- * Borrowed from the message. */
-struct span sip_route_user(const struct sip_msg *request);
+enum { SIP_ROUTE_AOR_MAX = 256 };
+
+/* Who is to be kept at one media server: the address-of-record (RFC 3261 10.3)
+ * of the user who registers or calls. In `aor`, or borrowed from the message
+ * when it has no such form. */
+struct span sip_route_user(const struct sip_msg *request,
+                           uint8_t aor[SIP_ROUTE_AOR_MAX]);
 
 /* The worker that owns a message from inside: of the transaction (response)
  * or of the connection that is named by the first token (request). Ours when

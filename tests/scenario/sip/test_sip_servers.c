@@ -256,11 +256,18 @@ START_TEST(reload_takes_other_servers_and_keeps_the_call)
     (void)snprintf(world.cfg.dispatch.servers[0].group,
                    sizeof(world.cfg.dispatch.servers[0].group), "default");
     world.cfg.dispatch.count = 1;
+    world.cfg.dispatch.retire_ms = 60000;
     sip_core_reload(world.core[0], &world.cfg, world.now);
     world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "a", ""));
-    ck_assert_uint_eq(world.stats[0].unknown_source, 1);
+    (void)world_expect("SIP/2.0 200", 0, 0);
     send_new("INVITE", "2");
     (void)world_expect("INVITE", -1, WORLD_SERVER_C);
+    /* Its time over, it is a stranger. */
+    world_forget();
+    world_advance(95000);
+    world_forget();
+    world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "a", ""));
+    ck_assert_uint_eq(world.stats[0].unknown_source, 1);
 }
 END_TEST
 

@@ -41,8 +41,14 @@ static int pick(int user, uint64_t tried)
 {
     char name[16];
 
+    struct sip_tried tags = {.n = 0};
+
+    for (size_t i = 0; i < d.count; i++) {
+        if (tried & (UINT64_C(1) << i))
+            sip_tried_add(&tags, d.servers[i].tag);
+    }
     (void)snprintf(name, sizeof(name), "user%d", user);
-    return sip_dispatch_pick(&d, group, span_str(name), tried);
+    return sip_dispatch_pick(&d, group, span_str(name), &tags);
 }
 
 START_TEST(a_user_stays_with_his_server)
@@ -133,6 +139,81 @@ START_TEST(reload_keeps_the_health_of_servers_that_stay)
 }
 END_TEST
 
+START_TEST(a_removed_server_keeps_its_dialogs_for_a_time)
+{
+    struct addr a = addr_v4(0x0A00000B, 5060);
+    uint16_t tag = d.servers[1].tag;
+    int index;
+
+    conf.retire_ms = 60000;
+    conf.servers[1] = conf.servers[--conf.count];
+    sip_dispatch_reload(&d, &conf, 1000);
+    ck_assert_uint_eq(d.count, 4);
+    index = sip_dispatch_find_tag(&d, tag);
+    ck_assert_int_ge(index, 0);
+    ck_assert(d.servers[index].retired);
+    ck_assert_int_eq(sip_dispatch_find_ip(&d, &a), index);
+    for (int i = 0; i < 1000; i++)
+        ck_assert_int_ne(pick(i, 0), index);
+    for (int due; (due = sip_dispatch_take_due(&d, 2000)) >= 0;)
+        ck_assert_int_ne(due, index);
+    sip_dispatch_reload(&d, &conf, 50000); /* its time goes on */
+    sip_dispatch_expire(&d, 60999);
+    ck_assert_int_ge(sip_dispatch_find_tag(&d, tag), 0);
+    sip_dispatch_expire(&d, 61000);
+    ck_assert_int_eq(sip_dispatch_find_tag(&d, tag), -1);
+    ck_assert_uint_eq(d.count, 3);
+}
+END_TEST
+
+START_TEST(a_server_that_comes_back_is_used_again)
+{
+    uint16_t tag = d.servers[1].tag;
+    struct sip_dispatch_conf all = conf;
+    int index;
+
+    conf.retire_ms = all.retire_ms = 60000;
+    conf.servers[1] = conf.servers[--conf.count];
+    sip_dispatch_reload(&d, &conf, 1000);
+    sip_dispatch_reload(&d, &all, 2000);
+    ck_assert_uint_eq(d.count, 4);
+    index = sip_dispatch_find_tag(&d, tag);
+    ck_assert(!d.servers[index].retired);
+}
+END_TEST
+
+START_TEST(a_removed_server_moves_only_its_own_users)
+{
+    int before[1000];
+    uint16_t tags[4];
+
+    for (int i = 0; i < 1000; i++)
+        before[i] = pick(i, 0);
+    for (int i = 0; i < 4; i++)
+        tags[i] = d.servers[i].tag;
+    conf.servers[1] = conf.servers[--conf.count];
+    sip_dispatch_reload(&d, &conf, 1000);
+    for (int i = 0; i < 1000; i++) {
+        if (before[i] != 1)
+            ck_assert_uint_eq(d.servers[pick(i, 0)].tag, tags[before[i]]);
+    }
+}
+END_TEST
+
+START_TEST(servers_of_one_group_are_together)
+{
+    uint16_t a = d.servers[0].tag, b = d.servers[1].tag, c = d.servers[2].tag;
+
+    ck_assert(sip_dispatch_are_together(&d, a, b));
+    ck_assert(sip_dispatch_are_together(&d, c, a));
+    add("other", 0x0A0000EE, 0, 1);
+    sip_dispatch_reload(&d, &conf, 0);
+    ck_assert(!sip_dispatch_are_together(&d, a, d.servers[4].tag));
+    ck_assert(
+        sip_dispatch_are_together(&d, d.servers[4].tag, d.servers[4].tag));
+}
+END_TEST
+
 START_TEST(each_server_is_probed_once_an_interval)
 {
     int seen[4] = {0};
@@ -179,6 +260,10 @@ Suite *unit_suite(void)
     tcase_add_test(t, a_server_comes_back_after_answers_in_a_row);
     tcase_add_test(t, a_server_in_drain_takes_no_new_requests);
     tcase_add_test(t, reload_keeps_the_health_of_servers_that_stay);
+    tcase_add_test(t, a_removed_server_keeps_its_dialogs_for_a_time);
+    tcase_add_test(t, a_server_that_comes_back_is_used_again);
+    tcase_add_test(t, a_removed_server_moves_only_its_own_users);
+    tcase_add_test(t, servers_of_one_group_are_together);
     tcase_add_test(t, each_server_is_probed_once_an_interval);
     tcase_add_test(t, sources_are_known_by_ip_and_targets_by_port_too);
     suite_add_tcase(s, t);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* sip_names.h - where the configured names are: media servers given by name,
+ * federation partners without an address.
+ *
+ * Nothing a message says is ever looked up: names come from the settings
+ * alone. They are found ahead of time and kept, so that no request waits for
+ * DNS and none is lost with it: the first worker asks again every few seconds
+ * (the resolver's cache has the answer as long as its TTL lasts), everybody
+ * takes what is known. When DNS fails the last answer goes on being used.
+ *
+ * sip_names_find() from any thread, all else on the first worker.
+ */
+#ifndef SIP_NAMES_H
+#define SIP_NAMES_H
+
+#include "net/resolve.h"
+#include "proxy/sip_dispatch.h"
+#include "proxy/sip_locate.h"
+
+struct sip_config;
+struct sip_names;
+
+enum { SIP_NAMES_MAX = 192 };
+
+/* Returns 0 or -ENOMEM. */
+int sip_names_new(struct sip_names **ret_names);
+
+/* After sip_names_stop(). NULL is fine. */
+void sip_names_free(struct sip_names *names);
+
+/* Begin to ask for the names of this configuration; `stats` (may be NULL) gets
+ * the resolver's figures. `on_change` is called when the answer to some name
+ * is another one than before. Returns 0, ERR_CONFIG (dns-server) or -ENOMEM. */
+int sip_names_start(struct sip_names *names, struct worker *worker,
+                    const struct sip_config *cfg, void (*on_change)(void *arg),
+                    void *arg);
+
+/* Another configuration: names in both keep their answers. */
+void sip_names_reload(struct sip_names *names, const struct sip_config *cfg);
+
+/* Ask no more. The answers stay. */
+void sip_names_stop(struct sip_names *names);
+
+/* What is known: hops, best first. Returns their number; 0: nothing yet. */
+size_t sip_names_find(struct sip_names *names,
+                      const struct sip_locate_query *query,
+                      struct sip_hop hops[SIP_HOPS_MAX]);
+
+/* The media servers of a configuration: addresses as they are, names as far as
+ * known, one row for each address. */
+void sip_names_servers(struct sip_names *names, const struct sip_config *cfg,
+                       struct sip_dispatch_conf *ret_conf);
+
+/* The resolver's figures, zeros while it does not run. First worker. */
+const struct resolver_stats *sip_names_stats(const struct sip_names *names);
+
+#endif /* SIP_NAMES_H */
