@@ -262,7 +262,8 @@ static void make_sip_inside(struct maker *m, const struct sip_config *sip,
             const struct sip_media_server *ms = &sip->media_servers.items[s];
             struct ctl_end from;
 
-            if (ms->server.addr.family != at->family ||
+            if ((ms->server.addr.family != ADDR_NONE &&
+                 ms->server.addr.family != at->family) ||
                 !named_end(m, &ms->server, &server))
                 continue;
             if (first && i == 0)
