@@ -287,9 +287,11 @@ static void set_hsts(struct built_site *built, const struct web_config *c)
         built->site.hsts = span_of(built->hsts, (size_t)len);
 }
 
-static int build_routes(struct built_site *built, const struct web_config *c)
+static int build_routes(struct built_site *built, const struct web_config *c,
+                        struct buf *error)
 {
-    struct web_build_context context = {built, c, zone_of, upstream_of, jwt_of};
+    struct web_build_context context = {
+        built, c, zone_of, upstream_of, jwt_of, error};
 
     return web_build_routes(&built->site, &context);
 }
@@ -306,6 +308,10 @@ static void set_limits(struct web_limits *l, const struct web_config *c)
     l->requests_max = c->requests_per_connection;
     l->sessions_max = c->connections;
     l->delayed_max = c->delayed;
+    l->h2_streams = c->h2_streams;
+    l->h2_window = (uint32_t)c->h2_window;
+    l->h2_resets = c->h2_resets;
+    l->h2_frames = c->h2_frames;
     l->queue_max = QUEUE_MAX;
 }
 
@@ -342,7 +348,7 @@ int web_config_site(const struct config *config, struct web_site *old,
     if (err == 0) {
         site->own_fields =
             web_tokens_fields(built->tokens, &site->n_own_fields);
-        err = build_routes(built, c);
+        err = build_routes(built, c, error);
     }
     if (err == 0)
         err = web_pages_new(&built->pages, c, error);

@@ -3,9 +3,11 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/files.h"
 #include "proxy/web_shown.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { ALLOW_TEXT = 64 };
 
@@ -14,6 +16,7 @@ enum { ALLOW_TEXT = 64 };
 struct extras {
     struct span *origins;
     struct web_edit *edits;
+    struct web_folder folder;
     char allow[ALLOW_TEXT];
 };
 
@@ -40,6 +43,7 @@ void web_build_routes_free(struct web_site *site)
     for (size_t i = 0; t->extras && i < t->n; i++) {
         mem_free(t->extras[i].origins);
         mem_free(t->extras[i].edits);
+        folder_unref(t->extras[i].folder.root);
     }
     mem_free(t->extras);
     mem_free(t);
@@ -124,14 +128,20 @@ static void build_methods(struct extras *extras, struct web_route *r,
         [HTTP_METHOD_OPTIONS] = "OPTIONS",
     };
     const char *bad;
+    size_t len = 0;
 
     (void)web_config_methods(names, &r->methods, &bad);
+    if (r->kind == WEB_ROUTE_FILES) {
+        static const char *const get = "GET";
+        static const struct string_list only = {&get, 1};
+
+        (void)web_config_methods(&only, &r->methods, &bad);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         if (!(r->methods >> i & 1))
             continue;
-        if (extras->allow[0])
-            strcat(extras->allow, ", ");
-        strcat(extras->allow, texts[i]);
+        len += (size_t)snprintf(extras->allow + len, ALLOW_TEXT - len, "%s%s",
+                                len > 0 ? ", " : "", texts[i]);
     }
     r->allow = extras->allow;
 }
@@ -139,7 +149,10 @@ static void build_methods(struct extras *extras, struct web_route *r,
 static void set_target(const struct web_build_context *x,
                        const struct web_config_route *c, struct web_route *r)
 {
-    r->kind = c->redirect ? WEB_ROUTE_REDIRECT : WEB_ROUTE_PROXY;
+    r->kind = c->redirect ? WEB_ROUTE_REDIRECT
+              : c->root   ? WEB_ROUTE_FILES
+                          : WEB_ROUTE_PROXY;
+    r->plain = c->plain;
     r->upstream = x->upstream(x->arg, c->upstream);
     r->location = c->redirect ? span_str(c->redirect) : span_of("", 0);
     r->status = c->redirect_status;
@@ -167,6 +180,32 @@ static void set_guard(const struct web_build_context *x,
     r->tunnel_ms = c->websocket_timeout;
 }
 
+static int build_folder(const struct web_build_context *x,
+                        const struct web_config_route *c, struct extras *extras,
+                        struct web_route *r)
+{
+    struct folder *root;
+    int err;
+
+    if (!c->root)
+        return 0;
+    err = folder_open(&root, c->root);
+    if (err < 0) {
+        buf_printf(x->error, "route \"%s\": root: %s: %s\n", c->path,
+                   err_str(err), c->root);
+        return err == -ENOMEM ? err : ERR_CONFIG;
+    }
+    extras->folder = (struct web_folder){
+        .root = root,
+        .index = c->index,
+        .precompressed = c->precompressed,
+        .cache_control =
+            c->cache_control ? span_str(c->cache_control) : span_of("", 0),
+    };
+    r->folder = &extras->folder;
+    return 0;
+}
+
 static int build_route(const struct web_build_context *x,
                        const struct web_config_route *c, struct extras *extras,
                        struct web_route *r)
@@ -179,6 +218,9 @@ static int build_route(const struct web_build_context *x,
     set_target(x, c, r);
     set_guard(x, c, r);
     build_methods(extras, r, &c->methods);
+    err = build_folder(x, c, extras, r);
+    if (err < 0)
+        return err;
     err = build_origins(extras, &c->origins, &r->origins);
     if (err == 0)
         err = build_edits(extras, &x->config->answer_fields, &c->answer_fields,

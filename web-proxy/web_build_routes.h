@@ -12,6 +12,7 @@ struct web_build_context {
     struct web_zone *(*zone)(const void *arg, const char *name);
     uint32_t (*upstream)(const void *arg, const char *name);
     const struct web_jwt *(*jwt)(const void *arg, const char *name);
+    struct buf *error; /* why not */
 };
 
 /* Returns 0, -ENOMEM, or ERR_CONFIG for two routes of the same path. */

@@ -44,6 +44,36 @@ static const struct option_def route_options[] = {
      .min = 1,
      .max = 512,
      .help = "path for the back end in place of the prefix; / takes it off"},
+    {.name = "root",
+     .type = OPT_STRING,
+     .offset = FIELD(root),
+     .min = 1,
+     .max = 1024,
+     .help = "folder whose files are published here, instead of an upstream"},
+    {.name = "index",
+     .type = OPT_STRING,
+     .offset = FIELD(index),
+     .min = 1,
+     .max = 128,
+     .fallback = "index.html",
+     .help = "root: the file of a folder"},
+    {.name = "precompressed",
+     .type = OPT_BOOL,
+     .offset = FIELD(precompressed),
+     .fallback = "false",
+     .help = "root: send name.br or name.gz where they are, not older than the "
+             "file, and taken by the client"},
+    {.name = "cache-control",
+     .type = OPT_STRING,
+     .offset = FIELD(cache_control),
+     .min = 1,
+     .max = 256,
+     .help = "root: this field with files"},
+    {.name = "plain",
+     .type = OPT_BOOL,
+     .offset = FIELD(plain),
+     .fallback = "false",
+     .help = "root: answer on redirect listeners, too (certificates by ACME)"},
     {.name = "ignore-case",
      .type = OPT_BOOL,
      .offset = FIELD(ignore_case),
@@ -295,6 +325,29 @@ static void check_answers(struct config_build *build,
                             &r->answer_fields);
 }
 
+static void check_files(struct config_build *build,
+                        const struct web_config_route *r, size_t i)
+{
+    char key[WEB_CONFIG_KEY_SIZE];
+
+    if (strchr(r->index, '/'))
+        config_error(build, web_config_key(key, "route", i, "index"),
+                     "\"%s\" is not a name in the folder itself", r->index);
+    if (r->root && r->root[0] != '/')
+        config_error(build, web_config_key(key, "route", i, "root"),
+                     "\"%s\" does not begin with /", r->root);
+    if (!r->root && (r->precompressed || r->cache_control || r->plain))
+        config_error(build, web_config_key(key, "route", i, "root"),
+                     "missing: precompressed, cache-control and plain say "
+                     "nothing without it");
+    if (r->root && r->websocket != WEB_ROUTE_WEBSOCKET_NO)
+        config_error(build, web_config_key(key, "route", i, "websocket"),
+                     "is not for files");
+    if (r->root && strchr(r->path, '*'))
+        config_error(build, web_config_key(key, "route", i, "path"),
+                     "\"%s\": files need a prefix without *", r->path);
+}
+
 static void check_route(struct config_build *build, const struct web_config *c,
                         size_t i)
 {
@@ -307,9 +360,10 @@ static void check_route(struct config_build *build, const struct web_config *c,
                      "\"%s\" is not a path in normal form (no escapes, no "
                      "//, no dots; * only at the end)",
                      r->path);
-    if (!r->upstream == !r->redirect)
+    if ((r->upstream != NULL) + (r->redirect != NULL) + (r->root != NULL) != 1)
         config_error(build, web_config_key(key, "route", i, "upstream"),
-                     "needs one of upstream and redirect");
+                     "needs one of upstream, redirect and root");
+    check_files(build, r, i);
     if (r->upstream && !web_config_find_upstream(c, r->upstream))
         config_error(build, web_config_key(key, "route", i, "upstream"),
                      "there is no upstream \"%s\"", r->upstream);

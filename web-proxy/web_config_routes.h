@@ -12,6 +12,11 @@ struct web_config_route {
     const char *redirect;
     uint16_t redirect_status;
     const char *rewrite;
+    const char *root;
+    const char *index;
+    const char *cache_control;
+    bool precompressed;
+    bool plain;
     bool ignore_case;
     struct string_list methods;
     struct cidr_list allow;

@@ -6,12 +6,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/http_date.h"
 #include "net/alarm.h"
+#include "net/tls_session.h"
 #include "web_dial.h"
 #include "web_doors.h"
+#include "web_files.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <time.h>
 
 enum {
@@ -19,7 +21,6 @@ enum {
      * queue_max) and goes on below this. */
     LOW_WATER = 32 * 1024,
     MAX_QUEUED = 512 * 1024,
-    DATE_SIZE = 32,
 };
 
 struct web_server {
@@ -30,8 +31,9 @@ struct web_server {
     struct alarm alarm;
     struct list dials;
     struct web_doors *doors;
+    struct web_files *files;
     struct stream_options stream_options;
-    char date[DATE_SIZE];
+    char date[HTTP_DATE_SIZE];
     uint64_t wall_s;     /* of `date` */
     uint64_t date_until; /* worker time at which the text is too old */
 };
@@ -61,25 +63,20 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
     arm(server);
 }
 
-/* RFC 9110 5.6.7, in English whatever the locale. */
+static void after_file(void *arg)
+{
+    arm(arg);
+}
+
 static const char *env_date(void *arg)
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed",
-                                   "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct web_server *server = arg;
     struct timespec ts;
-    struct tm tm;
 
     if (now_of(server) < server->date_until)
         return server->date;
     clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    (void)snprintf(server->date, DATE_SIZE,
-                   "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
-                   tm.tm_mday, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
-                   tm.tm_hour, tm.tm_min, tm.tm_sec);
+    (void)http_date_print(ts.tv_sec, server->date);
     server->wall_s = (uint64_t)ts.tv_sec;
     server->date_until =
         now_of(server) + 1000 - (uint64_t)(ts.tv_nsec / 1000000);
@@ -287,6 +284,28 @@ static void env_undial(void *arg, void *dial)
     web_dial_cancel(dial);
 }
 
+static void *env_file_open(void *arg, struct web_reader *reader,
+                           const struct web_folder *folder, struct span name,
+                           unsigned forms)
+{
+    struct web_server *server = arg;
+
+    return web_files_open(server->files, reader, folder, name, forms);
+}
+
+static int env_file_read(void *arg, void *file, uint64_t offset, size_t len,
+                         bool wait, struct span *ret_piece)
+{
+    (void)arg;
+    return web_files_read(file, offset, len, wait, ret_piece);
+}
+
+static void env_file_close(void *arg, void *file)
+{
+    (void)arg;
+    web_files_close(file);
+}
+
 /* ---- doors ---- */
 
 static void on_session(void *arg, struct stream *stream,
@@ -326,9 +345,22 @@ static int new_core(struct web_server *server, struct web_stats *stats)
     struct web_site *site = web_state_site(server->state);
     struct web_core_options options = {
         .site = site,
-        .env = {env_write, env_queued, env_pause, env_resume, env_shutdown,
-                env_end, env_close, env_abort, env_dial, env_undial, env_date,
-                env_wall, server},
+        .env = {.write = env_write,
+                .queued = env_queued,
+                .pause = env_pause,
+                .resume = env_resume,
+                .shutdown = env_shutdown,
+                .end = env_end,
+                .close = env_close,
+                .abort = env_abort,
+                .dial = env_dial,
+                .undial = env_undial,
+                .file_open = env_file_open,
+                .file_read = env_file_read,
+                .file_close = env_file_close,
+                .date = env_date,
+                .wall = env_wall,
+                .arg = server},
         .stats = stats,
     };
     int err = web_core_new(&server->core, &options);
@@ -353,7 +385,9 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
     server->stream_options.keepalive_s = 60;
     list_init(&server->dials);
     alarm_init(&server->alarm, worker, on_alarm);
-    err = resolver_new(&server->resolver, worker, &resolver);
+    err = web_files_new(&server->files, worker, after_file, server);
+    if (err == 0)
+        err = resolver_new(&server->resolver, worker, &resolver);
     if (err == 0)
         err = new_core(server, stats);
     if (err == 0)
@@ -402,3 +436,4 @@ void web_server_free(struct web_server *server)
     web_doors_free(server->doors);
     mem_free(server);
 }
+    web_files_free(server->files);

@@ -347,9 +347,18 @@ static void start(struct web_stats *stats)
 {
     struct web_core_options options = {
         .site = &site,
-        .env = {env_write, env_queued, env_pause, env_pause, env_shutdown,
-                env_shutdown, env_close, env_close, env_dial, env_undial,
-                env_date, env_wall, NULL},
+        .env = {.write = env_write,
+                .queued = env_queued,
+                .pause = env_pause,
+                .resume = env_pause,
+                .shutdown = env_shutdown,
+                .end = env_shutdown,
+                .close = env_close,
+                .abort = env_close,
+                .dial = env_dial,
+                .undial = env_undial,
+                .date = env_date,
+                .wall = env_wall},
         .stats = stats,
     };
 

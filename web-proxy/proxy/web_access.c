@@ -34,6 +34,8 @@ static const char *target_text(struct span path, struct span query,
 
 static const char *upstream_text(const struct web_exchange *x)
 {
+    if (!x->upstream)
+        return "-";
     if (x->retried)
         return "again";
     return x->kept_link ? "kept" : "new";
@@ -54,7 +56,7 @@ void access_log(const struct web_session *s, const struct web_exchange *x)
              " out=%" PRIu64 " first=%" PRIu64 " ms=%" PRIu64,
              text_printable(method, method_text, sizeof(method_text)),
              target_text(path, query, target), x->status, s->client_name.text,
-             x->upstream->name, upstream_text(x), x->body_in, x->body_out,
+             x->upstream ? x->upstream->name : "files", upstream_text(x), x->body_in, x->body_out,
              x->first_byte ? x->first_byte - x->began : 0, now - x->began);
 }
 

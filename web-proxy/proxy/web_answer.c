@@ -35,6 +35,20 @@ static void complete(struct web_exchange *x, bool reusable)
     session_continue(s);
 }
 
+void answer_end(struct web_exchange *x)
+{
+    struct web_session *s = x->session;
+
+    if (s->ops->finish(s, x->answer_body == WEB_BODY_CHUNKED, NULL, 0) < 0) {
+        session_abort(s);
+        return;
+    }
+    if (!x->request_done)
+        s->persists = false;
+    exchange_drop(x);
+    session_next(s);
+}
+
 /* The back end gave nothing that is an answer. */
 static void fail(struct web_exchange *x)
 {
@@ -145,7 +159,7 @@ static const struct http_msg *show(struct web_exchange *x,
     return web_shown_make(&s->core->shown, msg, &view);
 }
 
-static void on_final(struct web_exchange *x, const struct http_msg *msg)
+bool answer_begin(struct web_exchange *x, const struct http_msg *msg)
 {
     struct web_session *s = x->session;
     struct web_core *core = s->core;
@@ -156,9 +170,10 @@ static void on_final(struct web_exchange *x, const struct http_msg *msg)
 
     const struct http_msg *shown = show(x, msg);
 
-    if (!shown) {
+    /* To an extended CONNECT that would be the tunnel that was not opened. */
+    if (!shown || (s->tunnels && msg->status / 100 == 2)) {
         fail(x);
-        return;
+        return false;
     }
     how.extra = core->shown.extra;
     if (s->entry->secure &&
@@ -171,13 +186,20 @@ static void on_final(struct web_exchange *x, const struct http_msg *msg)
     how.close = !session_persists(s);
     how.keep_alive = s->minor == 0;
     if (!send_head(x, shown, &how))
-        return;
+        return false;
     x->answer_begun = true;
     x->answer_body = how.body;
     x->status = msg->status;
     core_count_answer(core, msg->status);
+    return true;
+}
+
+static void on_final(struct web_exchange *x, const struct http_msg *msg)
+{
+    if (!answer_begin(x, msg))
+        return;
     note_keep_alive(x->link, msg);
-    balance_on_answer(core, x->backend);
+    balance_on_answer(x->session->core, x->backend);
 }
 
 static void on_head(struct web_exchange *x, const struct http_msg *msg)
@@ -198,7 +220,7 @@ static void on_head(struct web_exchange *x, const struct http_msg *msg)
 
 /* ---- content ---- */
 
-static void on_body(struct web_exchange *x, struct span body)
+void answer_body(struct web_exchange *x, struct span body)
 {
     struct web_session *s = x->session;
     struct web_core *core = s->core;
@@ -244,7 +266,7 @@ void answer_on_data(struct web_link *link, struct span in)
             on_head(x, http_parser_msg(link->parser));
             break;
         case HTTP_EVENT_BODY:
-            on_body(x, body);
+            answer_body(x, body);
             break;
         case HTTP_EVENT_END:
             if (!on_end(x, link, in))

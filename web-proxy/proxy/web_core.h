@@ -22,6 +22,7 @@
 struct web_core;
 struct web_session;
 struct web_link;
+struct web_reader;
 
 /* What the core needs from the world. None of these may call back into the
  * core before it has returned. */
@@ -51,6 +52,19 @@ struct web_env {
                   const struct web_backend *backend);
     /* Give the attempt up; no report comes. */
     void (*undial)(void *arg, void *dial);
+
+    /* Open a file below the folder, in the first of `forms` (bits of enum
+     * web_file_form) that is there; the shell reports web_reader_on_open(),
+     * later. NULL when it cannot even begin. */
+    void *(*file_open)(void *arg, struct web_reader *reader,
+                       const struct web_folder *folder, struct span name,
+                       unsigned forms);
+    /* Returns 1 and a piece that is valid until the next call; 0 when
+     * web_reader_on_piece() will come, always so when `wait`; an error. */
+    int (*file_read)(void *arg, void *file, uint64_t offset, size_t len,
+                     bool wait, struct span *ret_piece);
+    /* No report comes any more. */
+    void (*file_close)(void *arg, void *file);
 
     /* The moment as "Sun, 06 Nov 1994 08:49:37 GMT". */
     const char *(*date)(void *arg);
@@ -117,6 +131,17 @@ void web_link_on_end(struct web_link *link, uint64_t now);
 void web_link_on_closed(struct web_link *link, int err, uint64_t now);
 
 const struct web_env *web_link_env(const struct web_link *link);
+
+/* ---- files ---- */
+
+/* `err`: 0, -ENOENT, -EISDIR (a folder without its slash), -EACCES … */
+void web_reader_on_open(struct web_reader *reader, int err,
+                        const struct web_file_info *info, uint64_t now);
+/* An empty piece is the end of the file. */
+void web_reader_on_piece(struct web_reader *reader, int err, struct span piece,
+                         uint64_t now);
+
+const struct web_env *web_reader_env(const struct web_reader *reader);
 
 /* ---- time ---- */
 

@@ -39,6 +39,8 @@ void exchange_recycle(struct web_core *core, struct web_exchange *x)
     struct buf head = x->head;
 
     list_remove(&x->node);
+    if (x->reader)
+        reader_free(x->reader);
     view_unref(core, x->view);
     if (core->n_spare_exchanges >= WEB_SPARE_MAX) {
         exchange_destroy(x);
@@ -65,6 +67,8 @@ static void bury(struct web_exchange *x)
     if (x->state == WEB_EXCHANGE_TUNNEL)
         stats_dec(&core->stats->tunnels);
     x->state = WEB_EXCHANGE_DEAD;
+    if (x->reader)
+        reader_close(x->reader);
     stats_dec(&core->stats->exchanges);
     if (core->view->site->access_log)
         access_log(x->session, x);
@@ -103,20 +107,33 @@ void exchange_drop(struct web_exchange *x)
 
 /* Before the answer has begun it can be one of ours; later the client has to
  * be told by a broken connection. */
-static void fail_for(struct web_exchange *x, int status, uint64_t retry_s)
+static void fail_with(struct web_exchange *x, int status, uint64_t retry_s,
+                      struct span location)
 {
     struct web_session *s = x->session;
     bool begun = x->answer_begun;
 
     if (!begun)
         x->status = status;
-    s->persists = s->persists && x->request_done && status >= 500;
+    s->persists = s->persists && x->request_done &&
+                  (status >= 500 || x->route->kind == WEB_ROUTE_FILES);
     drop_link(x);
     bury(x);
     if (begun)
         session_abort(s);
     else
-        session_answer(s, status, retry_s, span_of(NULL, 0));
+        session_answer(s, status, retry_s, location);
+}
+
+static void fail_for(struct web_exchange *x, int status, uint64_t retry_s)
+{
+    fail_with(x, status, retry_s, span_of(NULL, 0));
+}
+
+void exchange_redirect(struct web_exchange *x, int status, struct span location)
+{
+    stats_inc(&x->session->core->stats->redirected);
+    fail_with(x, status, 0, location);
 }
 
 void exchange_fail(struct web_exchange *x, int status)
@@ -126,7 +143,8 @@ void exchange_fail(struct web_exchange *x, int status)
 
 void exchange_blame(struct web_exchange *x)
 {
-    balance_on_failure(x->session->core, x->backend);
+    if (x->backend)
+        balance_on_failure(x->session->core, x->backend);
 }
 
 /* ---- deadlines ---- */
@@ -175,9 +193,8 @@ void exchange_on_timeout(struct web_exchange *x)
     }
     client = progress_of(session_queued(s), &x->client_queued);
     if (x->link && x->link->io)
-        upstream =
-            progress_of(core->env.queued(core->env.arg, x->link->io),
-                        &x->upstream_queued);
+        upstream = progress_of(core->env.queued(core->env.arg, x->link->io),
+                               &x->upstream_queued);
     if (client == MOVES || upstream == MOVES) {
         session_set_due(s, core->now + x->view->site->limits.write_ms);
     } else if (client == STUCK) {
@@ -192,6 +209,17 @@ void exchange_on_timeout(struct web_exchange *x)
         exchange_blame(x);
         exchange_fail(x, 504);
     }
+}
+
+void exchange_on_client_room(struct web_exchange *x)
+{
+    if (!x->link && !x->reader)
+        return;
+    exchange_update_due(x);
+    if (x->reader)
+        reader_pump(x);
+    else
+        link_update_reading(x->link);
 }
 
 /* ---- towards the back end ---- */
@@ -227,6 +255,10 @@ static void start(struct web_exchange *x)
 {
     struct web_core *core = x->session->core;
 
+    if (x->reader) {
+        reader_start(x);
+        return;
+    }
     x->give_up = core->now + 2 * x->upstream->connect_ms;
     if (link_get(x, false)) {
         stats_inc(&core->stats->proxied);
@@ -316,6 +348,17 @@ static int write_head(struct web_exchange *x, const struct web_request *rq)
     return buf_err(&x->head);
 }
 
+/* Returns 0, or the status that refuses it. */
+static int prepare(struct web_exchange *x, const struct web_request *rq)
+{
+    if (x->route->kind == WEB_ROUTE_PROXY)
+        return write_head(x, rq) < 0 ? 431 : 0;
+    buf_put_span(&x->head, rq->msg->method);
+    x->head_method = x->head_len = rq->msg->method.len;
+    note_target(x, rq);
+    return buf_err(&x->head) < 0 ? 431 : reader_new(x, rq);
+}
+
 static void note_request(struct web_exchange *x, const struct web_request *rq)
 {
     const struct http_msg *msg = rq->msg;
@@ -334,6 +377,7 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
 {
     struct web_core *core = s->core;
     struct web_exchange *x = NULL;
+    int status;
     bool full =
         delay_ms > 0 && core->n_delayed >= core->view->site->limits.delayed_max;
 
@@ -348,7 +392,8 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
     x->view = core->view;
     x->view->users++;
     x->route = route;
-    x->upstream = &x->view->site->upstreams[route->upstream];
+    if (route->kind == WEB_ROUTE_PROXY)
+        x->upstream = &x->view->site->upstreams[route->upstream];
     x->began = core->now;
     s->exchange = x;
     s->state = WEB_SESSION_EXCHANGE;
@@ -356,9 +401,10 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
     stats_inc(&core->stats->exchanges);
     note_request(x, rq);
 
-    if (write_head(x, rq) < 0) {
+    status = prepare(x, rq);
+    if (status) {
         x->state = WEB_EXCHANGE_DIALLING;
-        exchange_fail(x, 431);
+        exchange_fail(x, status);
     } else if (delay_ms > 0) {
         x->state = WEB_EXCHANGE_DELAYED;
         core->n_delayed++;

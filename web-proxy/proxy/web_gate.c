@@ -8,9 +8,9 @@ static int judge_websocket(const struct web_route *route,
     if (!rq->websocket)
         return route->websocket == WEB_ROUTE_WEBSOCKET_ONLY ? 426 : 0;
     /* Without leave it is an ordinary request (RFC 9110 7.8: a server may
-     * ignore Upgrade). */
+     * ignore Upgrade); but an answer to CONNECT would open a tunnel. */
     if (route->websocket == WEB_ROUTE_WEBSOCKET_NO)
-        return 0;
+        return rq->tunnel ? 403 : 0;
     return web_request_check_websocket(rq, route->origins.items,
                                        route->origins.n);
 }
@@ -89,6 +89,15 @@ static int judge_jwt(const struct web_route *route, struct web_request *rq,
     verdict->reason = WEB_GATE_TOKEN;
     verdict->status = verdict->jwt == WEB_JWT_AMBIGUOUS ? 400 : 401;
     return verdict->status;
+}
+
+bool web_gate_is_plain(const struct web_site *site,
+                       const struct web_request *rq)
+{
+    const struct web_route *route = web_route_find(
+        site->routes, site->n_routes, web_host_name(&rq->host), rq->path);
+
+    return route && route->plain;
 }
 
 struct web_gate_verdict web_gate_judge(const struct web_site *site,

@@ -29,6 +29,10 @@ struct web_gate_verdict {
     uint64_t wait_ms;         /* PASS: hold it so long; RATE: Retry-After */
 };
 
+/* Is it for a route that is answered where others are sent to HTTPS? */
+bool web_gate_is_plain(const struct web_site *site,
+                       const struct web_request *rq);
+
 /* `now` is monotonic ms, `wall_s` Unix time. What is forwarded otherwise than
  * it came is noted in `rq`. */
 struct web_gate_verdict web_gate_judge(const struct web_site *site,

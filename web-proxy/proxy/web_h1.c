@@ -246,10 +246,8 @@ static void h1_on_data(struct web_session *s, struct span data)
 
 static void h1_on_writable(struct web_session *s)
 {
-    if (s->exchange && s->exchange->link) {
-        exchange_update_due(s->exchange);
-        link_update_reading(s->exchange->link);
-    }
+    if (s->exchange)
+        exchange_on_client_room(s->exchange);
 }
 
 static void h1_on_end(struct web_session *s)

@@ -144,14 +144,15 @@ struct web_session {
     struct web_exchange *exchange;
 
     struct timer timer;
-    uint64_t due;   /* what the timer is for may have moved to here */
-    bool began;     /* bytes of the next head are there */
-    bool persists;  /* the connection may carry another request */
-    bool ended;     /* the client sends no more */
-    bool head_only; /* the request is HEAD */
-    bool wants_json;                /* rather than a page */
-    const struct web_edits *edits;  /* of its route; NULL: the site's */
-    uint8_t minor;  /* of the request: HTTP/1.0 or 1.1 */
+    uint64_t due;    /* what the timer is for may have moved to here */
+    bool began;      /* bytes of the next head are there */
+    bool persists;   /* the connection may carry another request */
+    bool ended;      /* the client sends no more */
+    bool head_only;  /* the request is HEAD */
+    bool tunnels;    /* it is an extended CONNECT: 2xx opens a tunnel */
+    bool wants_json; /* rather than a page */
+    const struct web_edits *edits; /* of its route; NULL: the site's */
+    uint8_t minor;                 /* of the request: HTTP/1.0 or 1.1 */
     uint32_t requests;
 };
 
@@ -176,10 +177,13 @@ struct web_exchange {
     struct web_link *link;
     enum web_exchange_state state;
 
-    struct buf head; /* as sent to the back end, for a second try */
-    size_t head_len; /* of the head; behind it, for us: */
-    size_t host_len; /* Host as it came, */
-    size_t path_len; /* path and query as they came */
+    struct web_reader *reader; /* a file instead of a back end */
+    unsigned file_forms;
+
+    struct buf head;    /* as sent to the back end, for a second try */
+    size_t head_len;    /* of the head; behind it, for us: */
+    size_t host_len;    /* Host as it came, */
+    size_t path_len;    /* path and query as they came */
     size_t head_method; /* length of the method at its front */
 
     enum http_method method;
@@ -326,6 +330,10 @@ void exchange_on_timeout(struct web_exchange *x);
 void exchange_fail(struct web_exchange *x, int status);
 /* Its server gave no answer: that speaks against the server. */
 void exchange_blame(struct web_exchange *x);
+void exchange_redirect(struct web_exchange *x, int status,
+                       struct span location);
+/* The client takes more of the answer. */
+void exchange_on_client_room(struct web_exchange *x);
 void exchange_update_due(struct web_exchange *x);
 void exchange_on_dialled(struct web_exchange *x);
 void exchange_on_dial_failed(struct web_exchange *x, int err);
@@ -340,6 +348,22 @@ void answer_on_data(struct web_link *link, struct span in);
 void answer_on_end(struct web_link *link, int err);
 
 /* ---- web_link.c ---- */
+
+/* The same for an answer of ours: its head (false when that has ended the
+ * session or the exchange), its content, its end. */
+bool answer_begin(struct web_exchange *x, const struct http_msg *msg);
+void answer_body(struct web_exchange *x, struct span body);
+void answer_end(struct web_exchange *x);
+
+/* ---- web_reader.c ---- */
+
+/* For a route of files. Returns 0 or the status that refuses it. */
+int reader_new(struct web_exchange *x, const struct web_request *rq);
+void reader_start(struct web_exchange *x);
+/* The client takes more. */
+void reader_pump(struct web_exchange *x);
+void reader_close(struct web_reader *reader);
+void reader_free(struct web_reader *reader);
 
 /* To the server whose turn it is: an idle one unless `fresh`, else a new one
  * being dialled. NULL when no server is left. */

@@ -19,6 +19,7 @@
 
 #include "base/cidr.h"
 #include "proxy/web_edit.h"
+#include "proxy/web_file.h"
 #include "proxy/web_host.h"
 #include "proxy/web_jwt.h"
 #include "proxy/web_token.h"
@@ -26,6 +27,7 @@
 
 enum web_route_kind {
     WEB_ROUTE_PROXY,
+    WEB_ROUTE_FILES,    /* of a folder */
     WEB_ROUTE_REDIRECT, /* `status` to `location` */
 };
 
@@ -52,12 +54,14 @@ struct web_route {
     bool wildcard;      /* written with '*' */
     bool ignore_case;   /* of ASCII letters in the path */
     enum web_route_kind kind;
-    uint32_t upstream;    /* PROXY: index in the site */
-    struct span location; /* REDIRECT: see proxy/web_url.h */
-    int status;           /* REDIRECT: 301, 302, 303, 307, 308 */
-    struct span rewrite;  /* PROXY: in place of the prefix; empty: none */
-    uint32_t methods;     /* one bit for each enum http_method; 0: all */
-    const char *allow;    /* `methods` as text */
+    uint32_t upstream;               /* PROXY: index in the site */
+    struct span location;            /* REDIRECT: see proxy/web_url.h */
+    int status;                      /* REDIRECT: 301, 302, 303, 307, 308 */
+    const struct web_folder *folder; /* FILES */
+    bool plain;          /* also answered where others are sent to HTTPS */
+    struct span rewrite; /* PROXY, FILES: in place of the prefix; empty: none */
+    uint32_t methods;    /* one bit for each enum http_method; 0: all */
+    const char *allow;   /* `methods` as text */
     struct web_nets allowed, denied; /* clients; none allowed: all are */
     bool maintenance;                /* 503, but for testers */
     bool put_right;                  /* Location and Set-Cookie */

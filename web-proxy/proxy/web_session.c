@@ -126,7 +126,7 @@ struct web_session *web_core_on_accept_h2(struct web_core *core, void *io,
 
 void session_forget_request(struct web_session *s)
 {
-    s->head_only = s->wants_json = false;
+    s->head_only = s->tunnels = s->wants_json = false;
     s->edits = NULL;
     s->minor = 1;
 }
@@ -438,9 +438,11 @@ void session_on_request(struct web_session *s, const struct http_msg *msg)
     s->wants_json = web_errors_wants_json(msg);
     /* Content that we refuse would have to be read: rather close. */
     s->persists = msg->is_persistent && msg->framing == HTTP_FRAMING_NONE;
+    rq->tunnel = s->tunnels;
     rq->secure = s->entry->secure;
     status = web_request_read(rq, msg);
-    if (status == 0 && s->entry->redirect) {
+    if (status == 0 && s->entry->redirect &&
+        !web_gate_is_plain(core->view->site, rq)) {
         redirect_to_https(s, rq);
     } else if (status == 0) {
         judge(s, rq);

@@ -7,6 +7,24 @@
 
 #define WEB_STATS(X)                                                           \
     X(COUNTER, sessions_opened, "sessions", "", "client connections taken")    \
+    X(COUNTER, h2_sessions, "h2_connections", "",                              \
+      "client connections that speak HTTP/2")                                  \
+    X(COUNTER, h2_refused, "h2_streams_refused", "",                           \
+      "streams of HTTP/2 for which there was no room")                         \
+    X(COUNTER, h2_fault_protocol, "h2_closed", "reason=\"protocol\"",          \
+      "connections of HTTP/2 given up")                                        \
+    X(COUNTER, h2_fault_resets, "h2_closed", "reason=\"resets\"",              \
+      "connections of HTTP/2 given up")                                        \
+    X(COUNTER, h2_fault_frames, "h2_closed", "reason=\"frames\"",              \
+      "connections of HTTP/2 given up")                                        \
+    X(COUNTER, h2_fault_continuations, "h2_closed",                            \
+      "reason=\"continuations\"", "connections of HTTP/2 given up")            \
+    X(COUNTER, h2_fault_headers, "h2_closed", "reason=\"headers\"",            \
+      "connections of HTTP/2 given up")                                        \
+    X(COUNTER, h2_fault_output, "h2_closed", "reason=\"output\"",              \
+      "connections of HTTP/2 given up")                                        \
+    X(COUNTER, h2_fault_memory, "h2_closed", "reason=\"memory\"",              \
+      "connections of HTTP/2 given up")                                        \
     X(COUNTER, sessions_full, "sessions_full", "",                             \
       "client connections closed because there were too many")                 \
     X(COUNTER, requests, "requests", "", "request heads received")             \
@@ -54,6 +72,7 @@
     X(COUNTER, token_claim, "token_refused", "reason=\"claim\"",               \
       "requests without a valid token, where one is needed")                   \
     X(COUNTER, redirected, "redirected", "", "requests redirected")             \
+    X(COUNTER, files, "files", "", "requests answered with a file")            \
     X(COUNTER, delayed, "delayed", "", "requests held back by a rate zone")    \
     X(COUNTER, client_timeout, "client_timeouts", "",                          \
       "requests given up because the client was too slow")                     \
@@ -91,6 +110,7 @@
     X(COUNTER, body_out, "answer_body_bytes", "", "bytes of answer bodies")    \
     X(GAUGE, sessions, "open_sessions", "", "client connections open")         \
     X(GAUGE, streams, "open_streams", "", "connections of stream routes")      \
+    X(GAUGE, h2_streams, "open_streams", "", "streams of HTTP/2 open")         \
     X(GAUGE, exchanges, "open_requests", "", "requests under way")             \
     X(GAUGE, links, "upstream_links", "", "connections to back ends open")     \
     X(GAUGE, idle_links, "upstream_idle_links", "",                            \

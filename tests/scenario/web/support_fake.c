@@ -211,9 +211,95 @@ void fake_start(void)
 {
     struct web_core_options options = {
         .site = &fake.site,
-        .env = {env_write, env_queued, env_pause, env_resume, env_shutdown,
-                env_end, env_close, env_abort, env_dial, env_undial, env_date,
-                env_wall, NULL},
+static void *env_file_open(void *arg, struct web_reader *reader,
+                           const struct web_folder *folder, struct span name,
+                           unsigned forms)
+{
+    struct fake_file *f = &fake.file;
+
+    (void)arg;
+    (void)folder;
+    ck_assert(!f->open);
+    ck_assert_uint_lt(name.len, sizeof(f->name));
+    f->open = true;
+    f->reader = reader;
+    f->forms = forms;
+    memcpy(f->name, name.ptr, name.len);
+    f->name[name.len] = '\0';
+    return f;
+}
+
+static struct span file_piece(uint64_t offset, size_t len)
+{
+    return span_head(span_from(fake.file.content, (size_t)offset), len);
+}
+
+static int env_file_read(void *arg, void *file, uint64_t offset, size_t len,
+                         bool wait, struct span *ret_piece)
+{
+    struct fake_file *f = file;
+
+    (void)arg;
+    ck_assert(f->open && !f->reading);
+    if (f->fails)
+        return -5;
+    if (wait || f->slow) {
+        f->reading = true;
+        f->offset = offset;
+        f->len = len;
+        return 0;
+    }
+    *ret_piece = file_piece(offset, len);
+    return ret_piece->len > 0 ? 1 : -5;
+}
+
+static void env_file_close(void *arg, void *file)
+{
+    struct fake_file *f = file;
+
+    (void)arg;
+    ck_assert(f->open);
+    f->open = f->reading = false;
+}
+
+void fake_file_found(const char *content)
+{
+    struct web_file_info info = {strlen(content), 784111777, 5, -1};
+
+    fake.file.content = span_str(content);
+    web_reader_on_open(fake.file.reader, 0, &info, fake.now);
+}
+
+void fake_file_missing(int err)
+{
+    struct web_file_info info = {0};
+
+    web_reader_on_open(fake.file.reader, err, &info, fake.now);
+}
+
+void fake_file_read(int err)
+{
+    ck_assert(fake.file.reading);
+    fake.file.reading = false;
+    web_reader_on_piece(fake.file.reader, err,
+                        file_piece(fake.file.offset, fake.file.len), fake.now);
+}
+
+        .env = {.write = env_write,
+                .queued = env_queued,
+                .pause = env_pause,
+                .resume = env_resume,
+                .shutdown = env_shutdown,
+                .end = env_end,
+                .close = env_close,
+                .abort = env_abort,
+                .dial = env_dial,
+                .undial = env_undial,
+                .file_open = env_file_open,
+                .file_read = env_file_read,
+                .file_close = env_file_close,
+                .date = env_date,
+                .wall = env_wall},
         .stats = &fake.stats,
     };
     uint32_t a, b;

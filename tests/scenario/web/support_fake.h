@@ -36,6 +36,19 @@ struct fake_dial {
     bool open; /* neither done nor given up */
 };
 
+/* The one file that may be open at a time. */
+struct fake_file {
+    struct web_reader *reader;
+    char name[256]; /* as it was asked for */
+    unsigned forms;
+    struct span content;
+    bool open, reading;
+    bool slow;  /* every read has to wait for fake_file_read() */
+    bool fails; /* every read is an error */
+    uint64_t offset;
+    size_t len;
+};
+
 struct fake {
     struct web_core *core;
     struct web_stats stats;
@@ -48,6 +61,7 @@ struct fake {
     struct web_entry https, http, redirect;
     struct fake_io ios[FAKE_IOS];
     size_t n_ios;
+    struct fake_file file;
     struct fake_dial dials[FAKE_IOS];
     size_t n_dials;
     uint64_t now;
@@ -78,6 +92,12 @@ void fake_dial_failed(int err);
 size_t fake_open_dials(void);
 
 /* Events; strings are sent as they are. */
+/* The file that is being opened has this content, of 6 Nov 1994; or there is
+ * none. The read that waits is over. */
+void fake_file_found(const char *content);
+void fake_file_missing(int err);
+void fake_file_read(int err);
+
 void fake_send(struct fake_io *io, const char *text);
 void fake_send_span(struct fake_io *io, struct span data);
 void fake_end(struct fake_io *io);
