@@ -385,7 +385,7 @@ static void check_realm_names(struct config_build *build,
 
 static bool has_users(const struct turn_realm_config *realm)
 {
-    return realm->users.path || realm->secrets.path;
+    return realm->users.path || realm->secrets.path || realm->tokens.path;
 }
 
 static void check_realms(struct config_build *build,
@@ -403,8 +403,8 @@ static void check_realms(struct config_build *build,
     check_realm_names(build, c);
     if (!has_any)
         config_warn(build, "users-file",
-                    "neither users-file nor secret-file is set: nobody can "
-                    "allocate, only STUN Binding is answered");
+                    "none of users-file, secret-file, token-keys-file is set: "
+                    "nobody can allocate, only STUN Binding is answered");
     if (turn_config_rules(c, NULL, 0, NULL, &rules, error) == ERR_CONFIG)
         config_error(build, "users-file", "%s", error);
     turn_rules_unref(rules);

@@ -71,6 +71,9 @@ turn_realm_config_options(const struct turn_realm_config *c)
         .server_names = c->server_names.items,
         .n_server_names = c->server_names.n,
         .users = {.users = c->users.value, .secrets = c->secrets.value},
+        .tokens = {.keys = c->tokens.value,
+                   .server_name = c->token_server ? span_str(c->token_server)
+                                                  : span_of(NULL, 0)},
         .policy = {.allow = c->allow_peer.items,
                    .n_allow = c->allow_peer.n,
                    .deny = c->deny_peer.items,

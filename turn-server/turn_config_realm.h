@@ -20,6 +20,8 @@ struct turn_realm_config {
     struct string_list server_names; /* extra-realm only */
     struct option_secret users;
     struct option_secret secrets;
+    struct option_secret tokens; /* keys of the ring */
+    const char *token_server;    /* NULL: the realm's name */
     struct cidr_list allow_peer;
     struct cidr_list deny_peer;
     struct cidr_list allow_tcp_peer;
@@ -60,6 +62,22 @@ enum {
          .flags = OPT_RELOAD,                                                  \
          .help = "shared secrets of time-limited users (TURN REST), one a "    \
                  "line, the newest first; all are accepted"},                  \
+        {.name = "token-keys-file",                                            \
+         .type = OPT_SECRET_FILE,                                              \
+         .offset = F(tokens),                                                  \
+         .max = TURN_SECRET_FILE_MAX,                                          \
+         .flags = OPT_RELOAD,                                                  \
+         .help = "keys of access tokens (RFC 7635), a line each: "             \
+                 "kid:A256GCM:BASE64 or kid:A128GCM:BASE64, and behind it, "   \
+                 "where the key has its time, :FROM:SECONDS"},                 \
+        {.name = "token-server-name",                                          \
+         .type = OPT_STRING,                                                   \
+         .offset = F(token_server),                                            \
+         .min = 1,                                                             \
+         .max = TURN_REALM_NAME_MAX,                                           \
+         .flags = OPT_RELOAD,                                                  \
+         .help = "what tokens are sealed for and THIRD-PARTY-AUTHORIZATION "   \
+                 "says; without: the realm"},                                  \
         {.name = "allow-peer",                                                 \
          .type = OPT_CIDR,                                                     \
          .offset = F(allow_peer),                                              \

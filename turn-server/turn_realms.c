@@ -172,6 +172,8 @@ void turn_realms_status(const struct turn_realms *realms,
         json_string(json, realm->name);
         put(json, "users", turn_users_count(realm->users));
         put(json, "secrets", turn_users_secrets(realm->users));
+        put(json, "token_keys",
+            realm->tokens ? turn_tokens_count(realm->tokens) : 0);
         for (size_t i = 0; i < FIGURES; i++)
             put(json, defs[i].field, sum(realms, realm->slot, i));
         json_close(json, '}');

@@ -9,11 +9,12 @@ import tls from "node:tls";
 
 export const METHOD = {
   binding: 1, allocate: 3, refresh: 4, send: 6, data: 7, permission: 8, channel: 9,
+  connect: 10, connectionBind: 11, connectionAttempt: 12,
 };
 export const ATTR = {
   username: 0x06, integrity: 0x08, error: 0x09, unknown: 0x0a, channel: 0x0c, lifetime: 0x0d,
   peer: 0x12, data: 0x13, realm: 0x14, nonce: 0x15, relayed: 0x16, family: 0x17,
-  transport: 0x19, icmp: 0x8004, mapped: 0x20, software: 0x8022,
+  transport: 0x19, token: 0x1b, connection: 0x2a, icmp: 0x8004, mapped: 0x20, software: 0x8022,
 };
 const COOKIE = Buffer.from("2112a442", "hex");
 
@@ -97,6 +98,9 @@ export class TurnClient {
     client.waiting = new Map();
     client.onData = () => {};
     client.onIcmp = () => {};
+    client.onAttempt = () => {};
+    client.isRaw = false; // a data connection of RFC 6062: bytes, no frames
+    client.onRaw = null;
     client.closed = false;
     client.rest = Buffer.alloc(0);
     if (transport === "udp") await client.#openUdp();
@@ -129,13 +133,21 @@ export class TurnClient {
 
   #onBytes(bytes) {
     this.rest = Buffer.concat([this.rest, bytes]);
-    while (this.rest.length >= 4) {
+    while (this.rest.length >= 4 && !this.isRaw) {
       const len = this.rest.readUInt16BE(2);
       const size = this.rest[0] >= 0x40 ? 4 + Math.ceil(len / 4) * 4 : 20 + len;
       if (this.rest.length < size) return;
       this.#onPacket(this.rest.subarray(0, size));
       this.rest = this.rest.subarray(size);
     }
+    if (this.isRaw) this.#flushRaw();
+  }
+
+  #flushRaw() {
+    if (!this.onRaw || !this.rest.length) return;
+    const bytes = this.rest;
+    this.rest = Buffer.alloc(0);
+    this.onRaw(bytes);
   }
 
   #onPacket(packet) {
@@ -153,6 +165,11 @@ export class TurnClient {
       this.onData(msg.attrs.get(ATTR.data), readXorAddress(msg.attrs.get(ATTR.peer), msg.tid));
       return;
     }
+    if (msg.type === 0x001c) {
+      this.onAttempt(Buffer.from(msg.attrs.get(ATTR.connection)), readXorAddress(msg.attrs.get(ATTR.peer), msg.tid));
+      return;
+    }
+    if (msg.type === 0x010b) this.isRaw = true;
     this.waiting.get(msg.tid.toString("hex"))?.(msg);
   }
 
@@ -162,7 +179,8 @@ export class TurnClient {
     const all = typeof attrs === "function" ? attrs(tid) : [...attrs];
     if (!plain && this.nonce) {
       all.push(text(ATTR.username, this.user), text(ATTR.realm, this.realm), attr(ATTR.nonce, this.nonce));
-      const key = crypto.createHash("md5").update(`${this.user}:${this.realm}:${this.password}`).digest();
+      if (this.token) all.push(attr(ATTR.token, this.token)); // RFC 7635
+      const key = this.sessionKey ?? crypto.createHash("md5").update(`${this.user}:${this.realm}:${this.password}`).digest();
       const bare = message(method, tid, all);
       bare.writeUInt16BE(bare.length - 20 + 24, 2);
       all.push(attr(ATTR.integrity, crypto.createHmac("sha1", key).update(bare).digest()));
@@ -181,8 +199,8 @@ export class TurnClient {
   binding(options) { return this.request(METHOD.binding, [], { plain: true, ...options }); }
 
   /** The whole exchange; the answer has .relayed when it succeeded. */
-  async allocate({ family } = {}) {
-    const attrs = [attr(ATTR.transport, Buffer.from([17, 0, 0, 0]))];
+  async allocate({ family, relay = "udp" } = {}) {
+    const attrs = [attr(ATTR.transport, Buffer.from([relay === "tcp" ? 6 : 17, 0, 0, 0]))];
     if (family) attrs.push(attr(ATTR.family, Buffer.from([family, 0, 0, 0])));
     let msg = null;
     for (let i = 0; i < 3; i++) {
@@ -198,6 +216,29 @@ export class TurnClient {
 
   permit(ip, port = 1) {
     return this.request(METHOD.permission, (tid) => [attr(ATTR.peer, xorAddress(ip, port, tid))]);
+  }
+
+  /** RFC 6062; the answer has .connection when it succeeded. */
+  async connect(ip, port, options = {}) {
+    const msg = await this.request(METHOD.connect, (tid) => [attr(ATTR.peer, xorAddress(ip, port, tid))],
+      { timeout: 40000, ...options });
+    if (msg?.code === 0) msg.connection = Buffer.from(msg.attrs.get(ATTR.connection));
+    return msg;
+  }
+
+  /** On a connection of its own; from a success on, its bytes go to `onRaw`. */
+  async bindConnection(connection, onRaw = null) {
+    const attrs = [attr(ATTR.connection, connection)];
+    let msg = await this.request(METHOD.connectionBind, attrs);
+    for (let i = 0; i < 2 && msg && (msg.code === 401 || msg.code === 438); i++)
+      msg = await this.request(METHOD.connectionBind, attrs);
+    this.readRaw(onRaw);
+    return msg;
+  }
+
+  readRaw(onRaw) {
+    this.onRaw = onRaw;
+    if (this.isRaw) this.#flushRaw();
   }
 
   bind(number, ip, port) {

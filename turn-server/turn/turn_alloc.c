@@ -99,6 +99,7 @@ static void fill(struct turn_alloc *alloc, const struct turn_request *rq)
     alloc->credential_expiry = rq->who.expiry;
     alloc->key = rq->who.key;
     alloc->algorithm = (uint8_t)rq->who.algorithm;
+    alloc->is_token = rq->who.is_token;
     memcpy(alloc->tid, stun_msg_tid(&rq->msg), STUN_TID_SIZE);
     timer_init(&alloc->timer, TURN_TIMER_ALLOC);
     list_init(&alloc->tcp_conns);

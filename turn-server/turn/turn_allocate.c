@@ -295,7 +295,7 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
     if (core->draining)
         return send_away(core, rq, reply);
     turn_reserve_reap(core->shared->reserve, rq->now);
-    code = make(core, rq, &wish, granted);
+    code = make(core, rq, &wish, turn_auth_lifetime(core, rq, granted));
     if (code == STUN_OK)
         fill_success(rq->alloc, rq->now, reply);
     return code;

@@ -42,6 +42,9 @@ void turn_auth_challenge(struct turn_core *core, const struct turn_request *rq,
     if (features & STUN_FEATURE_ALGORITHMS)
         stun_write(w, STUN_PASSWORD_ALGORITHMS,
                    span_of(our_algorithms, sizeof(our_algorithms)));
+    if (rq->realm->tokens)
+        stun_write(w, STUN_THIRD_PARTY_AUTHORIZATION,
+                   turn_tokens_server_name(rq->realm->tokens));
 }
 
 /* The algorithm the client chose, or 0 when it chose against the rules: a
@@ -170,14 +173,17 @@ enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
                              &rq->client->remote, rq->now / 1000,
                              core->rules->limits.nonce_lifetime))
         return STUN_STALE_NONCE;
-    if (check_user(core, rq) != STUN_OK) {
+    if ((turn_auth_is_token(rq) ? turn_auth_token(core, rq)
+                                : check_user(core, rq)) != STUN_OK) {
         stats_inc(&turn_realm_figures(core, rq->realm)->auth_failed);
         return STUN_UNAUTHENTICATED;
     }
     reply->has_challenge = false;
-    /* RFC 8656 5: who did not make it may not change it */
+    /* RFC 8656 5: who did not make it may not change it; nor may somebody of
+     * the same name in another realm */
     if (rq->alloc && rq->msg.method != STUN_ALLOCATE &&
-        rq->alloc->name_hash != rq->who.name_hash)
+        (rq->alloc->name_hash != rq->who.name_hash ||
+         rq->alloc->realm != rq->realm))
         return STUN_WRONG_CREDENTIALS;
     return STUN_OK;
 }

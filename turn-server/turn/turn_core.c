@@ -245,6 +245,9 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
     if (code == STUN_OK)
         code = turn_check_attributes(&rq->msg, unsupported,
                                      ARRAY_SIZE(unsupported));
+    if (code == STUN_OK && !rq->realm->tokens)
+        code = turn_check_attributes(&rq->msg,
+                                     &(enum stun_attr){STUN_ACCESS_TOKEN}, 1);
     if (code != STUN_OK)
         return code;
     switch (rq->msg.method) {

@@ -18,6 +18,7 @@ enum { TURN_V4, TURN_V6, TURN_FAMILIES };
 enum { TURN_TO_PEER, TURN_TO_CLIENT, TURN_DIRECTIONS };
 enum {
     TURN_SOURCE_BUCKETS = 4096,
+    TURN_TOKEN_NAME_SIZE = 64,
     TURN_REFUSALS_PER_S = 10, /* log lines; the counters have them all */
 };
 
@@ -70,6 +71,7 @@ struct turn_alloc {
     uint8_t algorithm; /* enum stun_algorithm of `key` */
     bool overdue; /* refreshed after its credential's end: once is enough */
     bool is_announced;
+    bool is_token;         /* `key` comes from a token (RFC 7635) */
     bool is_tcp;           /* a TCP relay (RFC 6062) */
     uint16_t n_tcp;        /* connections of it */
     struct list tcp_conns; /* struct turn_tcp_conn.node */
@@ -117,6 +119,9 @@ struct turn_identity {
     uint64_t name_hash;
     uint64_t expiry; /* seconds since 1970; 0: none */
     bool is_expired;
+    bool is_token;  /* a third party vouches, not a password */
+    bool has_token; /* and has just done so */
+    char token_name[TURN_TOKEN_NAME_SIZE];
 };
 
 struct turn_request {
@@ -176,6 +181,20 @@ enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
 /* Write realm, nonce and algorithms. */
 void turn_auth_challenge(struct turn_core *core, const struct turn_request *rq,
                          struct stun_writer *w);
+
+/* --- turn_auth_token.c --- */
+
+/* Does the request come with a token, or to an allocation made with one? */
+bool turn_auth_is_token(const struct turn_request *rq);
+
+/* Check it. STUN_OK fills rq->who; else 401. */
+enum stun_code turn_auth_token(struct turn_core *core, struct turn_request *rq);
+
+/* The lifetime to grant: no longer than a token lives (RFC 7635 4.3). */
+uint32_t turn_auth_lifetime(const struct turn_core *core,
+                            const struct turn_request *rq, uint32_t lifetime_s);
+
+/* --- turn_auth.c again --- */
 
 /* May this source be challenged again? */
 bool turn_auth_may_challenge(struct turn_core *core, const struct addr *source,

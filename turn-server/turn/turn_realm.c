@@ -68,6 +68,19 @@ static int make_tcp_policy(struct turn_realm *realm,
     return turn_policy_new(&realm->tcp_policy, &policy);
 }
 
+static int make_tokens(struct turn_realm *realm,
+                       const struct turn_tokens_options *options, char *error)
+{
+    struct turn_tokens_options tokens = *options;
+
+    if (!tokens.keys.ptr)
+        return 0;
+    if (tokens.server_name.len == 0)
+        tokens.server_name = realm->name;
+    return turn_tokens_new(&realm->tokens, &tokens, error,
+                           TURN_RULES_ERROR_SIZE);
+}
+
 int turn_realm_init(struct turn_realm *realm,
                     const struct turn_realm_options *options,
                     char error[TURN_RULES_ERROR_SIZE])
@@ -94,6 +107,8 @@ int turn_realm_init(struct turn_realm *realm,
         return err;
     users.realm = realm->name;
     err = turn_users_new(&realm->users, &users, error, TURN_RULES_ERROR_SIZE);
+    if (err == 0)
+        err = make_tokens(realm, &options->tokens, error);
     if (err < 0)
         return err;
     err = turn_policy_new(&realm->policy, &options->policy);
@@ -105,6 +120,7 @@ int turn_realm_init(struct turn_realm *realm,
 void turn_realm_deinit(struct turn_realm *realm)
 {
     turn_users_free(realm->users);
+    turn_tokens_free(realm->tokens);
     turn_policy_free(realm->policy);
     turn_policy_free(realm->tcp_policy);
     for (size_t i = 0; i < realm->n_server_names; i++)

@@ -10,6 +10,7 @@
 #define TURN_REALM_H
 
 #include "turn/turn_policy.h"
+#include "turn/turn_tokens.h"
 #include "turn/turn_users.h"
 
 enum {
@@ -42,6 +43,8 @@ struct turn_realm_options {
     const char *const *server_names;
     size_t n_server_names;
     struct turn_users_options users;   /* its realm is filled in here */
+    struct turn_tokens_options tokens; /* keys.ptr NULL: takes no tokens; no
+                                          server name: that of the realm */
     struct turn_policy_options policy; /* lists are copied */
     /* TCP relays (RFC 6062): of peers these alone, but for the deny rules,
      * what can never be a peer, and hairpin as in `policy`. */
@@ -62,6 +65,7 @@ struct turn_realm {
     char **server_names;
     size_t n_server_names;
     struct turn_users *users;
+    struct turn_tokens *tokens; /* NULL: takes none */
     struct turn_policy *policy;
     struct turn_policy *tcp_policy; /* of TCP relays */
     bool has_tcp;

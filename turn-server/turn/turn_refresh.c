@@ -81,7 +81,14 @@ enum stun_code turn_on_refresh(struct turn_core *core, struct turn_request *rq,
             return STUN_FORBIDDEN;
         }
         rq->alloc->overdue = true;
+        if (granted > core->rules->limits.lifetime_default)
+            granted = core->rules->limits.lifetime_default;
     }
+    if (rq->who.has_token) {
+        rq->alloc->key = rq->who.key;
+        rq->alloc->credential_expiry = rq->who.expiry;
+    }
+    granted = turn_auth_lifetime(core, rq, granted);
     reply->lifetime_s = granted;
     turn_alloc_extend(core, rq->alloc, granted, rq->now);
     return STUN_OK;

@@ -59,6 +59,12 @@
       "requests with credentials that do not hold")                            \
     X(COUNTER, expired_user, "auth_failed", "reason=\"expired\"",              \
       "requests with credentials that do not hold")                            \
+    X(COUNTER, token_key, "auth_failed", "reason=\"token_key\"",               \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, token_forged, "auth_failed", "reason=\"token_forged\"",         \
+      "requests with credentials that do not hold")                            \
+    X(COUNTER, token_expired, "auth_failed", "reason=\"token_expired\"",       \
+      "requests with credentials that do not hold")                            \
     X(COUNTER, quota_total, "quota_reached", "limit=\"total\"",                \
       "allocations refused by a quota")                                        \
     X(COUNTER, quota_realm, "quota_reached", "limit=\"realm\"",                \
