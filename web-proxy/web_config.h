@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "proxy/web_site.h"
+#include "web_config_egress.h"
 #include "web_config_pages.h"
 #include "web_config_routes.h"
 #include "web_config_streams.h"
@@ -18,6 +19,7 @@ enum web_listen_kind {
     WEB_LISTEN_SHARED,   /* HTTPS, and what stream routes choose */
     WEB_LISTEN_TCP,      /* all to one stream route */
     WEB_LISTEN_TLS,      /* the same, TLS ends here */
+    WEB_LISTEN_CONNECT,  /* the way out, for clients inside */
 };
 
 struct web_config_token {
@@ -50,6 +52,9 @@ struct web_config {
     CONFIG_LIST(struct web_config_token) tokens;
     CONFIG_LIST(struct web_config_route) routes;
     CONFIG_LIST(struct web_config_stream) streams;
+    CONFIG_LIST(struct web_config_egress) egress;
+    struct web_config_egress_limits egress_limits;
+    struct addr_list resolvers;
     struct cidr_list exempt;
 
     CONFIG_LIST(struct web_config_page) pages;
@@ -65,6 +70,11 @@ struct web_config {
     uint32_t connections_per_address;
     uint32_t requests_per_connection;
     uint32_t delayed;
+    bool http2;
+    uint32_t h2_streams;
+    uint64_t h2_window;
+    uint32_t h2_resets;
+    uint32_t h2_frames;
     uint64_t handshake_timeout;
     uint64_t head_timeout;
     uint64_t keepalive_timeout;

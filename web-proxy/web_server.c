@@ -308,12 +308,24 @@ static void env_file_close(void *arg, void *file)
 
 /* ---- doors ---- */
 
+static bool speaks_h2(const struct stream *stream)
+{
+    const struct tls_session *tls = stream_tls(stream);
+    const char *protocol = tls ? tls_session_alpn(tls) : NULL;
+
+    return protocol && strcmp(protocol, "h2") == 0;
+}
+
 static void on_session(void *arg, struct stream *stream,
                        const struct web_entry *entry)
 {
     struct web_server *server = arg;
-    struct web_session *session = web_core_on_accept(
-        server->core, stream, stream_peer(stream), entry, now_of(server));
+    const struct addr *client = stream_peer(stream);
+    uint64_t now = now_of(server);
+    struct web_session *session =
+        speaks_h2(stream)
+            ? web_core_on_accept_h2(server->core, stream, client, entry, now)
+            : web_core_on_accept(server->core, stream, client, entry, now);
 
     if (!session) {
         stream_close(stream);
@@ -434,6 +446,6 @@ void web_server_stop(struct web_server *server)
 void web_server_free(struct web_server *server)
 {
     web_doors_free(server->doors);
+    web_files_free(server->files);
     mem_free(server);
 }
-    web_files_free(server->files);

@@ -124,7 +124,7 @@ static int load_ports(struct loading *l, struct web_tls *tls)
 int web_tls_load(struct web_tls **ret_tls, const struct web_config *config,
                  struct tls_tickets *tickets, struct buf *error)
 {
-    static const char *const alpn[] = {"http/1.1", NULL};
+    static const char *const alpn[] = {"h2", "http/1.1", NULL};
     struct loading l = {.config = config, .error = error};
     struct web_tls *tls = mem_zalloc(sizeof(*tls));
     int err = 0;
@@ -135,7 +135,7 @@ int web_tls_load(struct web_tls **ret_tls, const struct web_config *config,
     if (config->certificates.n > 0) {
         err = begin(&l, tickets);
         if (err == 0)
-            err = load(&l, alpn, &tls->https);
+            err = load(&l, config->http2 ? alpn : alpn + 1, &tls->https);
         if (err == 0)
             err = load_ports(&l, tls);
         mem_free(l.pairs);

@@ -8,10 +8,30 @@ function(edge_dependency name spec)
     add_library(edge::${name} ALIAS PkgConfig::${name})
 endfunction()
 
+# edge::<name> from the archive alone: for packages that install where Debian
+# has no such library (mbedTLS 3.6 and llhttp 9 on Debian 12).
+option(BUNDLE "put mbedTLS and llhttp into the programs" OFF)
+function(edge_bundled name spec)
+    if(NOT BUNDLE)
+        edge_dependency(${name} ${spec})
+        return()
+    endif()
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    pkg_check_modules(${name} REQUIRED ${spec})
+    find_library(${name}_archive NAMES lib${name}.a REQUIRED
+                 HINTS ${${name}_LIBRARY_DIRS})
+    add_library(edge_${name} STATIC IMPORTED GLOBAL)
+    set_target_properties(edge_${name} PROPERTIES
+        IMPORTED_LOCATION ${${name}_archive}
+        INTERFACE_LINK_LIBRARIES "${ARG_LINK}")
+    add_library(edge::${name} ALIAS edge_${name})
+endfunction()
+
 edge_dependency(libuv libuv>=1.44)
-edge_dependency(mbedcrypto mbedcrypto>=3.6)
-edge_dependency(mbedtls mbedtls>=3.6)
-edge_dependency(mbedx509 mbedx509>=3.6)
-edge_dependency(llhttp libllhttp>=9)
+edge_bundled(mbedcrypto mbedcrypto>=3.6)
+edge_bundled(mbedx509 mbedx509>=3.6 LINK edge::mbedcrypto)
+edge_bundled(mbedtls mbedtls>=3.6 LINK edge::mbedx509)
+edge_bundled(llhttp libllhttp>=9)
 edge_dependency(cjson libcjson>=1.7.13)
 edge_dependency(cares libcares>=1.18)
+edge_dependency(nghttp2 libnghttp2>=1.52)

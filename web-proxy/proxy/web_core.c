@@ -60,6 +60,8 @@ static void set_limits(struct web_core *core, const struct web_limits *limits)
     core->request_limits.headers = (uint32_t)limits->headers_max;
     if (core->request_limits.start_line > limits->head_max)
         core->request_limits.start_line = (uint32_t)limits->head_max;
+    http_parser_free(core->h2_heads); /* was made for the old ones */
+    core->h2_heads = NULL;
     core->answer_limits = http_limits_default;
     core->answer_limits.head = (uint32_t)limits->answer_head_max;
 }

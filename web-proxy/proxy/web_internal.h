@@ -98,6 +98,8 @@ struct session_ops {
     int (*finish)(struct web_session *s, bool chunked,
                   const struct http_header *trailers, size_t n);
     size_t (*queued)(const struct web_session *s);
+    /* So much of it that the back end should wait? */
+    bool (*is_full)(const struct web_session *s, size_t max);
     /* The answer is complete: the next one, or the end. */
     void (*next)(struct web_session *s);
     /* Nothing more of ours in a tunnel. */
@@ -328,12 +330,12 @@ void exchange_on_request_end(struct web_exchange *x);
 void exchange_on_delay_over(struct web_exchange *x);
 void exchange_on_timeout(struct web_exchange *x);
 void exchange_fail(struct web_exchange *x, int status);
-/* Its server gave no answer: that speaks against the server. */
-void exchange_blame(struct web_exchange *x);
 void exchange_redirect(struct web_exchange *x, int status,
                        struct span location);
 /* The client takes more of the answer. */
 void exchange_on_client_room(struct web_exchange *x);
+/* Its server gave no answer: that speaks against the server. */
+void exchange_blame(struct web_exchange *x);
 void exchange_update_due(struct web_exchange *x);
 void exchange_on_dialled(struct web_exchange *x);
 void exchange_on_dial_failed(struct web_exchange *x, int err);
@@ -346,8 +348,6 @@ void exchange_on_link_lost(struct web_exchange *x, bool untouched, int err);
 void answer_on_data(struct web_link *link, struct span in);
 /* The back end sends no more. */
 void answer_on_end(struct web_link *link, int err);
-
-/* ---- web_link.c ---- */
 
 /* The same for an answer of ours: its head (false when that has ended the
  * session or the exchange), its content, its end. */
@@ -364,6 +364,8 @@ void reader_start(struct web_exchange *x);
 void reader_pump(struct web_exchange *x);
 void reader_close(struct web_reader *reader);
 void reader_free(struct web_reader *reader);
+
+/* ---- web_link.c ---- */
 
 /* To the server whose turn it is: an idle one unless `fresh`, else a new one
  * being dialled. NULL when no server is left. */

@@ -245,7 +245,7 @@ void link_update_reading(struct web_link *link)
 
     if ((link->state != WEB_LINK_BUSY && link->state != WEB_LINK_TUNNEL) || !x)
         return;
-    if (session_queued(x->session) > x->view->site->limits.queue_max)
+    if (x->session->ops->is_full(x->session, x->view->site->limits.queue_max))
         core->env.pause(core->env.arg, link->io);
     else
         core->env.resume(core->env.arg, link->io);

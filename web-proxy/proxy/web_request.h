@@ -26,6 +26,7 @@ struct web_request {
     bool has_query; /* "/a?" has an empty one */
     bool websocket; /* asks for an upgrade to WebSocket */
     bool secure;    /* came by HTTPS; set before reading */
+    bool tunnel;    /* an extended CONNECT of HTTP/2 is behind it; the same */
     struct ws_handshake handshake;
 
     /* What a token check changes in the forwarded head (proxy/web_jwt.h). */

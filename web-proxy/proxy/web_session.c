@@ -64,8 +64,7 @@ void session_recycle(struct web_core *core, struct web_session *s)
 /* An HTTP/1 session, or the connection of HTTP/2. */
 static struct web_session *session_open(struct web_core *core, void *io,
                                         const struct addr *client,
-                                        const struct web_entry *entry,
-                                        bool h2)
+                                        const struct web_entry *entry, bool h2)
 {
     struct web_session *s = h2 ? h2_session_new(core) : session_new(core);
 
@@ -438,8 +437,8 @@ void session_on_request(struct web_session *s, const struct http_msg *msg)
     s->wants_json = web_errors_wants_json(msg);
     /* Content that we refuse would have to be read: rather close. */
     s->persists = msg->is_persistent && msg->framing == HTTP_FRAMING_NONE;
-    rq->tunnel = s->tunnels;
     rq->secure = s->entry->secure;
+    rq->tunnel = s->tunnels;
     status = web_request_read(rq, msg);
     if (status == 0 && s->entry->redirect &&
         !web_gate_is_plain(core->view->site, rq)) {

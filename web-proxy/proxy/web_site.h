@@ -78,6 +78,10 @@ struct web_limits {
     uint64_t body_ms;       /* between two parts of a request's body */
     uint64_t write_ms;      /* without the client taking a byte */
     uint32_t requests_max;  /* on one connection */
+    uint32_t h2_streams;    /* requests at a time on a connection of HTTP/2 */
+    uint32_t h2_window;     /* bytes of content taken ahead, one stream */
+    uint32_t h2_resets;     /* streams reset at once; a tenth each second */
+    uint32_t h2_frames;     /* frames that carry nothing; the same */
     uint32_t sessions_max;  /* client connections of one worker */
     uint32_t delayed_max;   /* requests of one worker held by a zone */
     size_t queue_max;       /* bytes queued towards one side before the other

@@ -109,7 +109,22 @@
     X(COUNTER, body_in, "request_body_bytes", "", "bytes of request bodies")   \
     X(COUNTER, body_out, "answer_body_bytes", "", "bytes of answer bodies")    \
     X(GAUGE, sessions, "open_sessions", "", "client connections open")         \
-    X(GAUGE, streams, "open_streams", "", "connections of stream routes")      \
+    X(COUNTER, egress_opened, "egress", "result=\"opened\"",                   \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_client, "egress", "result=\"client\"",                   \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_limit, "egress", "result=\"limit\"",                     \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_malformed, "egress", "result=\"malformed\"",             \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_target, "egress", "result=\"target\"",                   \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_address, "egress", "result=\"address\"",                 \
+      "connections to the outside asked for")                                  \
+    X(COUNTER, egress_failed, "egress", "result=\"failed\"",                   \
+      "connections to the outside asked for")                                  \
+    X(GAUGE, streams, "open_streams", "",                                      \
+      "connections of stream routes and to the outside")                       \
     X(GAUGE, h2_streams, "open_streams", "", "streams of HTTP/2 open")         \
     X(GAUGE, exchanges, "open_requests", "", "requests under way")             \
     X(GAUGE, links, "upstream_links", "", "connections to back ends open")     \

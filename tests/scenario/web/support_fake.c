@@ -130,6 +130,10 @@ static void set_limits(struct web_limits *l)
         .sessions_max = 32,
         .delayed_max = 4,
         .queue_max = 65536,
+        .h2_streams = 20,
+        .h2_window = 65536,
+        .h2_resets = 20,
+        .h2_frames = 100,
     };
 }
 
@@ -207,10 +211,6 @@ void fake_setup(void)
     set_limits(&fake.site.limits);
 }
 
-void fake_start(void)
-{
-    struct web_core_options options = {
-        .site = &fake.site,
 static void *env_file_open(void *arg, struct web_reader *reader,
                            const struct web_folder *folder, struct span name,
                            unsigned forms)
@@ -285,6 +285,10 @@ void fake_file_read(int err)
                         file_piece(fake.file.offset, fake.file.len), fake.now);
 }
 
+void fake_start(void)
+{
+    struct web_core_options options = {
+        .site = &fake.site,
         .env = {.write = env_write,
                 .queued = env_queued,
                 .pause = env_pause,
@@ -350,7 +354,10 @@ struct fake_io *fake_client_at(const struct web_entry *entry,
     struct addr client;
 
     ck_assert_int_eq(addr_parse(span_str(address), &client), 0);
-    io->session = web_core_on_accept(fake.core, io, &client, entry, fake.now);
+    io->session =
+        entry ? web_core_on_accept(fake.core, io, &client, entry, fake.now)
+              : web_core_on_accept_h2(fake.core, io, &client, &fake.https,
+                                      fake.now);
     return io;
 }
 

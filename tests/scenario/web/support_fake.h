@@ -81,6 +81,7 @@ void fake_teardown(void);
 
 /* A client; its io. */
 struct fake_io *fake_client(void);
+/* `entry` NULL: one that speaks HTTP/2 over TLS (support_h2.h). */
 struct fake_io *fake_client_at(const struct web_entry *entry,
                                const char *address);
 
@@ -91,13 +92,13 @@ size_t fake_dialling(void);
 void fake_dial_failed(int err);
 size_t fake_open_dials(void);
 
-/* Events; strings are sent as they are. */
 /* The file that is being opened has this content, of 6 Nov 1994; or there is
  * none. The read that waits is over. */
 void fake_file_found(const char *content);
 void fake_file_missing(int err);
 void fake_file_read(int err);
 
+/* Events; strings are sent as they are. */
 void fake_send(struct fake_io *io, const char *text);
 void fake_send_span(struct fake_io *io, struct span data);
 void fake_end(struct fake_io *io);
