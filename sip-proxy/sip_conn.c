@@ -199,9 +199,10 @@ static void on_open(struct stream *stream, void *arg)
 
 /* What waits for the first word of that media server would wait in vain:
  * requests that were on the stream when it ended are lost (RFC 3261 18.4). */
-static void tell_lost(struct sip_worker *w, const struct sip_target *server)
+static void tell_lost(struct sip_worker *w, const struct sip_target *server,
+                      bool was_open)
 {
-    sip_core_on_unreachable(w->core, server, worker_now(w->worker));
+    sip_core_on_unreachable(w->core, server, was_open, worker_now(w->worker));
     sip_worker_touch(w);
 }
 
@@ -224,7 +225,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
     struct sip_conn *c = arg;
     struct sip_worker *w = c->owner;
     struct sip_target to = c->from;
-    bool was_inside = c->is_inside;
+    bool was_inside = c->is_inside, was_open = c->is_open;
 
     (void)stream;
     if (!c->is_open) {
@@ -234,7 +235,7 @@ static void on_closed(struct stream *stream, int err, void *arg)
     }
     forget(c);
     if (was_inside)
-        tell_lost(w, &to);
+        tell_lost(w, &to, was_open);
 }
 
 static const struct stream_events events = {
@@ -255,7 +256,7 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
 
         drop(c);
         if (is_lost)
-            tell_lost(w, &to);
+            tell_lost(w, &to, true);
     } else if (!c->has_spoken || now - c->last_heard >= idle) {
         SIP_SHELL_COUNT(c->owner, streams_idle);
         close_link(&c->link, SIP_LINK_RESTART);

@@ -47,6 +47,7 @@ struct sip_local {
     struct addr addr;              /* bound, with the real port */
     char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
     uint32_t group;                /* of its clients; 0: not said */
+    int hide;                      /* enum sip_hide_mode */
     bool partners;                 /* of federation partners, not clients */
 };
 
@@ -170,10 +171,12 @@ void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now);
 void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
                          struct span message, uint64_t now);
 
-/* A stream to a media server could not be opened: requests that wait for its
- * first word go on to another one. */
+/* A stream to a media server could not be opened, or (`was_open`) is closed:
+ * requests that wait for its first word go on to another one; those that took
+ * it for their size alone take UDP. */
 void sip_core_on_unreachable(struct sip_core *core,
-                             const struct sip_target *server, uint64_t now);
+                             const struct sip_target *server, bool was_open,
+                             uint64_t now);
 
 /* A media server listens there: a stream may be opened to it. */
 bool sip_core_is_server(const struct sip_core *core,

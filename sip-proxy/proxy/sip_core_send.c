@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What leaves the core, and what it answers by itself. */
-#include "proxy/sip_internal.h"
+#include "proxy/sip_hide.h"
+#include "proxy/sip_size.h"
 
 #include "base/err.h"
 #include "base/map.h"
@@ -23,8 +24,10 @@ int sip_core_send(struct sip_core *core, const struct sip_target *to,
             return ERR_CLOSED;
         conn = flow->conn;
     }
-    if (!conn && message.len > core->config->datagram_size)
-        SIP_COUNT(core, large_datagrams);
+    if (sip_hide_outgoing(core, to, message, &message) < 0)
+        return ERR_STATE;
+    if (!conn && to->transport == SIP_UDP)
+        sip_size_note(core, to, message);
     err = core->env.send(core->env.arg, to, conn, message);
     if (err < 0)
         SIP_COUNT(core, send_failures);

@@ -2,6 +2,7 @@
 /* The media servers as the core sees them: what is learned of their health,
  * and which address of ours they are spoken to from. */
 #include "proxy/sip_fork.h"
+#include "proxy/sip_size.h"
 
 #define LOG_COMPONENT "sip"
 #include "base/log.h"
@@ -54,20 +55,32 @@ void sip_core_server_target(const struct sip_core *core, int server,
 }
 
 void sip_core_on_unreachable(struct sip_core *core,
-                             const struct sip_target *server, uint64_t now)
+                             const struct sip_target *server, bool was_open,
+                             uint64_t now)
 {
     int index = sip_dispatch_find_target(&core->dispatch, server->transport,
                                          &server->remote);
 
-    if (index >= 0)
+    core->now = now;
+    if (index >= 0) {
         sip_fork_on_unreachable(core, core->dispatch.servers[index].tag, now);
+        return;
+    }
+    index = sip_size_server_of(core, server);
+    if (index < 0)
+        return;
+    /* A connection that ends is one thing, none to be had another. */
+    if (!was_open)
+        sip_size_no_stream(core, index, now);
+    sip_fork_on_no_stream(core, core->dispatch.servers[index].tag, now);
 }
 
 bool sip_core_is_server(const struct sip_core *core,
                         const struct sip_target *to)
 {
     return sip_dispatch_find_target(&core->dispatch, to->transport,
-                                    &to->remote) >= 0;
+                                    &to->remote) >= 0 ||
+           sip_size_server_of(core, to) >= 0;
 }
 
 void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,

@@ -85,6 +85,14 @@ struct sip_dispatch {
     uint32_t retire_ms;
 };
 
+/* ON or OFF: what is set, or was found. */
+static inline enum sip_path_mode sip_server_path(const struct sip_server *s)
+{
+    if (s->conf.path != SIP_PATH_AUTO)
+        return s->conf.path;
+    return s->path_refused ? SIP_PATH_OFF : SIP_PATH_ON;
+}
+
 /* The short name of a server inside tokens; never 0. */
 uint16_t sip_server_tag(struct span text);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "proxy/sip_admit.h"
 #include "proxy/sip_rewrite.h"
+#include "proxy/sip_size.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -196,6 +197,11 @@ static void on_silence(struct sip_core *core, struct sip_fork *fork,
     }
     if (b->done || b->status)
         return;
+    if (b->stream && server >= 0) {
+        sip_size_no_stream(core, server, now);
+        if (sip_fork_send_smaller(core, fork, b, now))
+            return;
+    }
     if (server >= 0)
         sip_core_server_failed(core, server, now);
     if (sip_fork_try_next(core, fork, now))
@@ -358,6 +364,34 @@ void sip_fork_on_unreachable(struct sip_core *core, uint16_t tag, uint64_t now)
 
     while ((fork = pool_each(core->forks, &pos)))
         server_unreachable(core, fork, tag, now);
+}
+
+static void no_stream(struct sip_core *core, struct sip_fork *fork,
+                      uint16_t tag, uint64_t now)
+{
+    unsigned n = fork->n;
+
+    fork->busy = true;
+    for (unsigned i = 0; i < n; i++) {
+        struct sip_branch *b = &fork->branches[i];
+
+        if (!b->stream || b->tag != tag || b->done || b->status ||
+            sip_fork_send_smaller(core, fork, b, now))
+            continue;
+        sip_txn_terminate(core->txns, b->txn, now);
+        sip_fork_branch_failed(core, fork, b, 503, now);
+    }
+    fork->busy = false;
+    free_if_over(core, fork);
+}
+
+void sip_fork_on_no_stream(struct sip_core *core, uint16_t tag, uint64_t now)
+{
+    struct sip_fork *fork;
+    uint32_t pos = 0;
+
+    while ((fork = pool_each(core->forks, &pos)))
+        no_stream(core, fork, tag, now);
 }
 
 void sip_fork_probe(struct sip_core *core, int server, uint64_t now)

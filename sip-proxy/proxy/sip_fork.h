@@ -24,6 +24,7 @@ struct sip_branch {
     unsigned status; /* last one received; 0: silent */
     bool done;       /* final response, time-out, error */
     bool cancel;     /* to be cancelled as soon as it answers */
+    bool stream;     /* over TCP for its size, where UDP is the usual */
 };
 
 struct sip_fork {
@@ -32,6 +33,7 @@ struct sip_fork {
     bool is_probe;
     bool is_inward;         /* to a media server */
     bool is_initial;        /* may be sent to another server */
+    bool no_stream;         /* TCP was refused to its size */
     bool cancelled;         /* by the caller */
     bool finished;          /* a final response went back */
     bool busy;              /* one of our functions uses it: keep it alive */
@@ -85,6 +87,10 @@ void sip_fork_abandon(struct sip_core *core, struct sip_flow *flow,
 /* The media server of this tag cannot be connected to: what has not heard from
  * it takes it as failed. */
 void sip_fork_on_unreachable(struct sip_core *core, uint16_t tag, uint64_t now);
+
+/* Its TCP, which was tried for the size of the request alone, is not there:
+ * what has not heard from it goes over UDP (RFC 3261 18.1.1). */
+void sip_fork_on_no_stream(struct sip_core *core, uint16_t tag, uint64_t now);
 
 /* From the transactions. */
 void sip_fork_on_response(struct sip_core *core, struct pool_id txn,

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "proxy/sip_rewrite.h"
+#include "proxy/sip_size.h"
 
 #include <errno.h>
 
@@ -33,6 +34,13 @@ void sip_fork_cancel_all(struct sip_core *core, struct sip_fork *fork,
         sip_fork_cancel_branch(core, fork, &fork->branches[i], now);
 }
 
+/* What did not leave us says nothing about the server. */
+static bool is_our_own(int err)
+{
+    return err == ERR_LIMIT || err == -ENOMEM || err == ERR_STATE ||
+           err == ERR_PARSE;
+}
+
 int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
                   const struct sip_msg *request, const struct sip_target *to,
                   int server, uint64_t now)
@@ -52,7 +60,8 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
     struct sip_passage passage = {.from = &fork->from,
                                   .to = to,
                                   .route = &route,
-                                  .path = s ? s->conf.path : SIP_PATH_ON};
+                                  .path = s ? sip_server_path(s) : SIP_PATH_ON};
+    struct sip_target stream;
     int err;
 
     if (!route.flow)
@@ -68,26 +77,33 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
     sip_core_branch(core, fork->hash, branch);
     passage.branch = span_str(branch);
     err = sip_rewrite_request(core, request, &passage);
+    *b = (struct sip_branch){.tag = passage.server_tag};
+    if (err == 0 && s && !fork->no_stream &&
+        sip_size_wants_stream(core, server, buf_len(&core->out), &stream,
+                              now)) {
+        passage.via = &stream;
+        err = sip_rewrite_request(core, request, &passage);
+        b->stream = true;
+    }
     if (err < 0) {
         SIP_COUNT(core, edit_failures);
         return err;
     }
-    *b = (struct sip_branch){.tag = passage.server_tag};
-    err = sip_txns_client_new(core->txns, buf_span(&core->out), to,
-                              pool_id_u64(fork->id), now, &b->txn);
+    err = sip_txns_client_new(core->txns, buf_span(&core->out),
+                              b->stream ? &stream : to, pool_id_u64(fork->id),
+                              now, &b->txn);
+    if (err < 0 && b->stream && !is_our_own(err)) {
+        sip_size_no_stream(core, server, now);
+        return sip_fork_send(core, fork, request, to, server, now);
+    }
     if (err < 0)
         return err;
-    sip_trail_sent(core->trail, fork->trail, to);
+    if (b->stream)
+        SIP_COUNT(core, large_over_stream);
+    sip_trail_sent(core->trail, fork->trail, b->stream ? &stream : to);
     fork->n++;
     fork->live++;
     return 0;
-}
-
-/* What did not leave us says nothing about the server. */
-static bool is_our_own(int err)
-{
-    return err == ERR_LIMIT || err == -ENOMEM || err == ERR_STATE ||
-           err == ERR_PARSE;
 }
 
 static int pick(const struct sip_core *core, const struct sip_fork *fork,
@@ -144,6 +160,30 @@ bool sip_fork_try_next(struct sip_core *core, struct sip_fork *fork,
     if (!request || !sip_fork_try_server(core, fork, request, -1, now))
         return false;
     SIP_COUNT(core, failovers);
+    return true;
+}
+
+bool sip_fork_send_smaller(struct sip_core *core, struct sip_fork *fork,
+                           struct sip_branch *b, uint64_t now)
+{
+    int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+    const struct sip_msg *request = sip_fork_request_of(core, fork);
+    struct sip_target to;
+
+    if (!b->stream || b->done || b->status || server < 0 || !request ||
+        fork->finished || fork->n == SIP_FORK_BRANCHES)
+        return false;
+    /* The branch ends without a word: it is no failure of the server. */
+    b->done = true;
+    sip_txn_terminate(core->txns, b->txn, now);
+    fork->no_stream = true;
+    sip_core_server_target(core, server, &to);
+    if (sip_fork_send(core, fork, request, &to, server, now) < 0)
+        return false;
+    if (fork->cancelled)
+        sip_fork_cancel_branch(core, fork, &fork->branches[fork->n - 1], now);
+    timers_set(&core->timers, &fork->silence,
+               now + core->config->server_timeout_ms);
     return true;
 }
 

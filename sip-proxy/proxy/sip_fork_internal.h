@@ -46,6 +46,11 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
                   const struct sip_msg *request, const struct sip_target *to,
                   int server, uint64_t now);
 
+/* A branch that went over TCP for its size goes over UDP after all. False when
+ * it cannot. */
+bool sip_fork_send_smaller(struct sip_core *core, struct sip_fork *fork,
+                           struct sip_branch *b, uint64_t now);
+
 /* Choose a media server (`server` -1) and send; again with the next while
  * sending fails. False when there is none (left). */
 bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,

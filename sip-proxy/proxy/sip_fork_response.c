@@ -4,6 +4,9 @@
 #include "proxy/sip_admit.h"
 #include "proxy/sip_rewrite.h"
 
+#define LOG_COMPONENT "sip"
+#include "base/log.h"
+
 /* RFC 3261 16.7 step 6: 6xx first, then the lowest class, and among 4xx what
  * the client can do something about. Lower is better. */
 static unsigned rank(unsigned status)
@@ -97,6 +100,44 @@ static bool is_refused_challenge(const struct sip_fork *fork, unsigned status)
     return !fork->is_inward && (status == 401 || status == 407);
 }
 
+/* SIP_PATH_AUTO: the registrar does not know Path. False: it stays as it is.
+ */
+static bool learn_no_path(struct sip_core *core, int server)
+{
+    struct sip_server *s = &core->dispatch.servers[server];
+
+    if (sip_server_path(s) == SIP_PATH_OFF || s->conf.path != SIP_PATH_AUTO)
+        return false;
+    s->path_refused = true;
+    log_info("media server does not know Path, its Contacts are rewritten "
+             "server=%s",
+             s->conf.text);
+    return true;
+}
+
+/* RFC 3261 8.2.2.3: what it does not know it names. The same REGISTER goes
+ * there once more without it. */
+static bool retry_without_path(struct sip_core *core, struct sip_fork *fork,
+                               const struct sip_branch *b,
+                               const struct sip_msg *response, uint64_t now)
+{
+    struct sip_values values = sip_values_of(response, SIP_HDR_UNSUPPORTED);
+    int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+    const struct sip_msg *request;
+
+    if (response->status != 420 || fork->method != SIP_METHOD_REGISTER ||
+        !fork->is_inward || server < 0 || fork->cancelled)
+        return false;
+    while (sip_values_next(&values)) {
+        if (!span_is_nocase(values.item, "path") ||
+            !learn_no_path(core, server))
+            continue;
+        request = sip_fork_request_of(core, fork);
+        return request && sip_fork_try_server(core, fork, request, server, now);
+    }
+    return false;
+}
+
 static void note_success(struct sip_core *core, struct sip_fork *fork,
                          const struct sip_branch *b,
                          const struct sip_msg *response)
@@ -113,9 +154,11 @@ static void note_success(struct sip_core *core, struct sip_fork *fork,
     if (flow)
         flow->registered = true;
     if (server >= 0 &&
-        core->dispatch.servers[server].conf.path == SIP_PATH_ON &&
-        !sip_msg_find(response, SIP_HDR_PATH))
+        sip_server_path(&core->dispatch.servers[server]) == SIP_PATH_ON &&
+        !sip_msg_find(response, SIP_HDR_PATH)) {
         SIP_COUNT(core, path_ignored);
+        (void)learn_no_path(core, server);
+    }
 }
 
 /* Rewrite a response into core->out. */
@@ -204,7 +247,7 @@ static void on_failure(struct sip_core *core, struct sip_fork *fork,
     unsigned status = response->status;
 
     b->done = true;
-    if (fork->finished)
+    if (fork->finished || retry_without_path(core, fork, b, response, now))
         return;
     if (is_refused_challenge(fork, status)) {
         SIP_COUNT(core, challenges_refused);

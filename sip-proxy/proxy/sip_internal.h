@@ -32,12 +32,14 @@ struct sip_core {
     struct sip_dispatch dispatch;
     struct sip_partner_state partners[SIP_PARTNERS_MAX];
     uint64_t loop_seed[2];
-    uint64_t next_tick; /* gauges, datagram flows */
+    uint64_t large_logged; /* ms: no more of it before */
+    uint64_t next_tick;    /* gauges, datagram flows */
     uint64_t ticks;
     uint64_t random[32]; /* drawn in advance, used from the end */
     size_t random_left;
     struct buf out; /* the message being written */
     struct sip_edit edit;
+    struct sip_hide *hide; /* sip_hide.h; NULL: nothing is hidden */
     struct sip_msg msg;    /* the message being handled */
     struct sip_msg stored; /* a transaction's request, parsed again */
 };

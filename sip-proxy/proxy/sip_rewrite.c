@@ -235,14 +235,15 @@ int sip_rewrite_request(struct sip_core *core, const struct sip_msg *request,
                         const struct sip_passage *p)
 {
     struct sip_edit *edit = &core->edit;
+    const struct sip_target *via = p->via ? p->via : p->to;
 
     buf_reset(&core->out);
     sip_edit_begin(edit, request);
     if (p->route->pop)
         sip_edit_pop(edit, SIP_HDR_ROUTE, p->route->pop);
     sip_edit_via_source(edit, &p->from->remote, false);
-    sip_edit_push_via(edit, p->to->transport,
-                      span_str(sip_local_of(core, p->to)->sent_by), p->branch,
+    sip_edit_push_via(edit, via->transport,
+                      span_str(sip_local_of(core, via)->sent_by), p->branch,
                       span_of(NULL, 0));
     sip_edit_set_max_forwards(edit, next_max_forwards(core, request));
     if (p->route->kind == SIP_ROUTE_SERVER)

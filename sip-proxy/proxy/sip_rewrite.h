@@ -18,6 +18,10 @@
 struct sip_passage {
     const struct sip_target *from;
     const struct sip_target *to;
+    /* When this one message goes another way than `to`: what our Via says.
+     * Record-Route, Path and Contact name `to`, for those that follow. NULL:
+     * the same. */
+    const struct sip_target *via;
     const struct sip_route *route;
     struct span branch;      /* of our Via */
     uint16_t server_tag;     /* of the media server on the one side */

@@ -89,10 +89,18 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "messages lost because a worker's mailbox was full")                     \
     X(COUNTER, large_datagrams, "large_datagrams", "",                         \
       "datagrams sent beyond the size that needs no fragments")                \
+    X(COUNTER, large_over_stream, "large_over_tcp", "",                        \
+      "requests sent over TCP because a datagram would be too long")           \
+    X(COUNTER, streams_refused, "large_tcp_refused", "",                       \
+      "media servers on UDP found to take no TCP")                             \
     X(COUNTER, send_failures, "send_failures", "",                             \
       "messages the transport did not take")                                   \
     X(COUNTER, edit_failures, "edit_failures", "",                             \
       "messages that could not be rewritten")                                  \
+    X(COUNTER, hide_failures, "hide_failures", "",                             \
+      "messages not passed on because what is inside could not be hidden")     \
+    X(COUNTER, hide_forged, "hide_forged", "",                                 \
+      "messages with hidden parts that are not ours")                          \
     X(COUNTER, dropped_banned, "dropped", "reason=\"banned\"",                 \
       "datagrams the guard dropped")                                           \
     X(COUNTER, dropped_scanner, "dropped", "reason=\"scanner\"",               \

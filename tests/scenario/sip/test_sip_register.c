@@ -332,6 +332,62 @@ START_TEST(a_registrar_that_ignores_path_is_noticed)
 }
 END_TEST
 
+static void learn_path(void)
+{
+    world.cfg.dispatch.servers[0].path = SIP_PATH_AUTO;
+    sip_core_reload(world.core[0], &world.cfg, world.now);
+}
+
+START_TEST(auto_takes_off_path_when_it_is_ignored)
+{
+    const struct sent *s;
+
+    learn_path();
+    send_register(0, JSSIP_CONTACT, "");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    ck_assert_str_ne(world_value(s, "Path", 0), "");
+    world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "r", ""));
+    (void)world_expect("SIP/2.0 200", 0, 0);
+    /* A reload with the same setting does not forget it. */
+    sip_core_reload(world.core[0], &world.cfg, world.now);
+    world_advance(40000);
+    world_forget();
+    send_register(0, SIPML_CONTACT, "");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    ck_assert_str_eq(world_value(s, "Path", 0), "");
+    ck_assert_ptr_nonnull(strstr(world_value(s, "Contact", 0), ";edge="));
+}
+END_TEST
+
+START_TEST(auto_asks_again_without_path_after_420)
+{
+    const struct sent *s;
+
+    learn_path();
+    send_register(0, JSSIP_CONTACT, "");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    world_from_server(WORLD_SERVER_A, 0, "%s",
+                      world_answer(s, 420, "r", "Unsupported: path\r\n"));
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    ck_assert_str_eq(world_value(s, "Path", 0), "");
+    world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "r", ""));
+    (void)world_expect("SIP/2.0 200", 0, 0);
+    ck_assert_uint_eq(world.stats[0].path_ignored, 0);
+}
+END_TEST
+
+START_TEST(what_is_set_to_path_is_told_of_420)
+{
+    const struct sent *s;
+
+    send_register(0, JSSIP_CONTACT, "");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    world_from_server(WORLD_SERVER_A, 0, "%s",
+                      world_answer(s, 420, "r", "Unsupported: path\r\n"));
+    (void)world_expect("SIP/2.0 420", 0, 0);
+}
+END_TEST
+
 START_TEST(the_edge_retransmits_on_the_datagram_side)
 {
     send_register(0, JSSIP_CONTACT, "");
@@ -364,6 +420,9 @@ Suite *unit_suite(void)
     tcase_add_test(t, trust_headers_from_outside_are_removed);
     tcase_add_test(t, a_contact_longer_than_registrars_take_is_refused);
     tcase_add_test(t, a_registrar_that_ignores_path_is_noticed);
+    tcase_add_test(t, auto_takes_off_path_when_it_is_ignored);
+    tcase_add_test(t, auto_asks_again_without_path_after_420);
+    tcase_add_test(t, what_is_set_to_path_is_told_of_420);
     tcase_add_test(t, the_edge_retransmits_on_the_datagram_side);
     suite_add_tcase(s, t);
     return s;

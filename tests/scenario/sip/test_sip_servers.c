@@ -140,13 +140,13 @@ START_TEST(a_server_that_cannot_be_connected_to_is_followed_at_once)
 
     send_new("INVITE", "1");
     (void)world_expect("INVITE", -1, WORLD_SERVER_A);
-    sip_core_on_unreachable(world.core[0], &a, world.now);
+    sip_core_on_unreachable(world.core[0], &a, false, world.now);
     s = world_expect("INVITE", -1, WORLD_SERVER_B);
     world_from_server(WORLD_SERVER_B, 0, "%s", world_answer(s, 180, "b", ""));
     (void)world_expect("SIP/2.0 180", 0, 0);
     /* and who has spoken is not given up for a lost connection */
     a = world.cfg.dispatch.servers[1].target;
-    sip_core_on_unreachable(world.core[0], &a, world.now);
+    sip_core_on_unreachable(world.core[0], &a, false, world.now);
     ck_assert_ptr_null(world_sent());
 }
 END_TEST
