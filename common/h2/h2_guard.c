@@ -37,6 +37,12 @@ static bool is_work(uint8_t type, uint8_t flags, uint32_t len)
     }
 }
 
+static uint32_t stream_of(const uint8_t f[9])
+{
+    return (uint32_t)(f[5] & 0x7f) << 24 | (uint32_t)f[6] << 16 |
+           (uint32_t)f[7] << 8 | f[8];
+}
+
 static bool on_frame(struct h2_server *h2)
 {
     const uint8_t *f = h2->frame;
@@ -50,6 +56,11 @@ static bool on_frame(struct h2_server *h2)
         h2->frame_no++;
     } else if (++h2->continuations > CONTINUATIONS) {
         (void)h2_fail(h2, H2_FAULT_CONTINUATIONS);
+        return false;
+    }
+    /* nghttp2 leaves a PRIORITY unread where priorities are off. */
+    if (type == NGHTTP2_PRIORITY && stream_of(f) == 0) {
+        (void)h2_fail(h2, H2_FAULT_PROTOCOL);
         return false;
     }
     if (is_work(type, flags, h2->payload_left))
