@@ -340,6 +340,25 @@ static const struct option_def options[] = {
 };
 #undef FIELD
 
+const char *web_config_resolvers(const struct web_config *c,
+                                 char out[WEB_CONFIG_RESOLVERS_SIZE])
+{
+    char text[ADDR_TEXT_SIZE];
+    size_t len = 0;
+
+    for (size_t i = 0; i < c->resolvers.n; i++) {
+        struct addr a = c->resolvers.items[i];
+
+        a.port = a.port ? a.port : 53;
+        (void)addr_str(&a, text);
+        if (len + strlen(text) + 2 > WEB_CONFIG_RESOLVERS_SIZE)
+            break;
+        len += (size_t)snprintf(out + len, WEB_CONFIG_RESOLVERS_SIZE - len,
+                                "%s%s", i > 0 ? "," : "", text);
+    }
+    return c->resolvers.n > 0 ? out : NULL;
+}
+
 /* ---- what the rows cannot say ---- */
 
 const char *web_config_key(char out[WEB_CONFIG_KEY_SIZE], const char *list,

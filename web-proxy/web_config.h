@@ -93,6 +93,12 @@ enum { WEB_CONFIG_KEY_SIZE = 64 };
 const char *web_config_key(char out[WEB_CONFIG_KEY_SIZE], const char *list,
                            size_t i, const char *name);
 
+/* The name servers as net/resolve.h wants them: "192.0.2.53,[2001:db8::53]:53",
+ * in `out`; NULL: none are set. */
+enum { WEB_CONFIG_RESOLVERS_SIZE = 512 };
+const char *web_config_resolvers(const struct web_config *c,
+                                 char out[WEB_CONFIG_RESOLVERS_SIZE]);
+
 /* Make the site. Zones of `old` (may be NULL) that have the same name and
  * meaning go on counting; servers that stay in their upstream keep what is
  * known of their health. Main thread.

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/listener.h"
 #include "web_config.h"
+#include "web_connect.h"
 #include "web_passage.h"
 #include "web_tls.h"
 
@@ -30,6 +31,7 @@ struct doorway {
 struct web_doors {
     struct web_doors_options options;
     struct web_passages passages;
+    struct web_connects connects;
     struct web_tls *tls;
     struct doorway *ways;
     size_t n;
@@ -97,6 +99,8 @@ static void on_accept(struct listener *listener, struct stream *stream,
     (void)listener;
     if (way->door->kind == WEB_LISTEN_TCP || way->door->kind == WEB_LISTEN_TLS)
         begin_at_port(doors, way->door->port, stream);
+    else if (way->door->kind == WEB_LISTEN_CONNECT)
+        web_connect_begin(&doors->connects, stream);
     else if (mark >= MARK_ROUTES)
         web_passage_begin(&doors->passages, mark - MARK_ROUTES, stream);
     else
@@ -118,6 +122,7 @@ static enum listener_mode mode_of(int kind)
     case WEB_LISTEN_HTTP:
     case WEB_LISTEN_REDIRECT:
     case WEB_LISTEN_TCP:
+    case WEB_LISTEN_CONNECT:
         break;
     }
     return LISTENER_PLAIN;
@@ -183,11 +188,38 @@ static int open_all(struct web_doors *doors)
 
 /* ---- life ---- */
 
+static int init_passages(struct web_doors *doors)
+{
+    const struct web_doors_options *o = &doors->options;
+    struct web_streams *streams = web_state_streams(o->state);
+    int err;
+
+    doors->passages.worker = o->worker;
+    doors->passages.resolver = o->resolver;
+    doors->passages.stats = o->stats;
+    doors->passages.stream = o->stream;
+    err = web_passages_init(&doors->passages, streams);
+    web_streams_unref(streams);
+    return err;
+}
+
+static void init_connects(struct web_doors *doors)
+{
+    const struct web_doors_options *o = &doors->options;
+    struct web_egresses *egresses = web_state_egresses(o->state);
+
+    doors->connects.worker = o->worker;
+    doors->connects.resolver = o->resolver;
+    doors->connects.stats = o->stats;
+    doors->connects.stream = o->stream;
+    web_connects_init(&doors->connects, egresses);
+    web_egresses_unref(egresses);
+}
+
 int web_doors_new(struct web_doors **ret_doors,
                   const struct web_doors_options *options)
 {
     struct web_doors *doors = mem_zalloc(sizeof(*doors));
-    struct web_streams *streams;
     int err;
 
     *ret_doors = doors;
@@ -195,22 +227,20 @@ int web_doors_new(struct web_doors **ret_doors,
         return -ENOMEM;
     doors->options = *options;
     doors->tls = web_state_tls(options->state);
-    doors->passages.worker = options->worker;
-    doors->passages.resolver = options->resolver;
-    doors->passages.stats = options->stats;
-    doors->passages.stream = options->stream;
-    streams = web_state_streams(options->state);
-    err = web_passages_init(&doors->passages, streams);
-    web_streams_unref(streams);
+    init_connects(doors);
+    err = init_passages(doors);
     return err < 0 ? err : open_all(doors);
 }
 
 void web_doors_reload(struct web_doors *doors)
 {
     struct web_streams *streams = web_state_streams(doors->options.state);
+    struct web_egresses *egresses = web_state_egresses(doors->options.state);
 
     web_passages_set(&doors->passages, streams);
     web_streams_unref(streams);
+    web_connects_set(&doors->connects, egresses);
+    web_egresses_unref(egresses);
     web_tls_unref(doors->tls);
     doors->tls = web_state_tls(doors->options.state);
     for (size_t i = 0; i < doors->n; i++) {
@@ -228,13 +258,17 @@ void web_doors_close(struct web_doors *doors)
         listener_close(doors->ways[i].listener);
         doors->ways[i].listener = NULL;
     }
+    if (doors && doors->connects.egresses)
+        web_connects_drain(&doors->connects);
 }
 
 void web_doors_stop(struct web_doors *doors)
 {
     web_doors_close(doors);
-    if (doors)
-        web_passages_deinit(&doors->passages);
+    if (!doors)
+        return;
+    web_passages_deinit(&doors->passages);
+    web_connects_deinit(&doors->connects);
 }
 
 void web_doors_free(struct web_doors *doors)

@@ -9,6 +9,7 @@
 #include "http/http_date.h"
 #include "net/alarm.h"
 #include "net/tls_session.h"
+#include "web_config.h"
 #include "web_dial.h"
 #include "web_doors.h"
 #include "web_files.h"
@@ -386,6 +387,7 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
 {
     struct web_server *server = mem_zalloc(sizeof(*server));
     struct resolver_config resolver = {0};
+    char resolvers[WEB_CONFIG_RESOLVERS_SIZE];
     int err;
 
     if (!server)
@@ -397,6 +399,7 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
     server->stream_options.keepalive_s = 60;
     list_init(&server->dials);
     alarm_init(&server->alarm, worker, on_alarm);
+    resolver.servers = web_config_resolvers(web_state_config(state), resolvers);
     err = web_files_new(&server->files, worker, after_file, server);
     if (err == 0)
         err = resolver_new(&server->resolver, worker, &resolver);

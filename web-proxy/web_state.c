@@ -11,6 +11,7 @@
 #include "net/conn_limit.h"
 #include "net/tls_ctx.h"
 #include "web_config.h"
+#include "web_egresses.h"
 #include "web_streams.h"
 #include "web_tls.h"
 
@@ -31,6 +32,7 @@ struct web_state {
     struct web_site *site;
     struct web_tls *tls;
     struct web_streams *streams;
+    struct web_egresses *egresses;
 };
 
 /* ---- start ---- */
@@ -76,6 +78,8 @@ static int load_site(struct web_state *state, const struct config *config)
         err = web_config_site(config, NULL, &error, &state->site);
     if (err == 0)
         err = web_streams_new(&state->streams, config, state->site, NULL);
+    if (err == 0)
+        err = web_egresses_new(&state->egresses, config, NULL);
     if (err < 0)
         log_error("settings refused: %.*s",
                   SPAN_FMT(buf_len(&error) ? buf_span(&error)
@@ -121,6 +125,7 @@ void web_state_free(struct web_state *state)
         bind_group_close(state->doors[i].group);
     mem_free(state->doors);
     conn_limit_unref(state->limit);
+    web_egresses_unref(state->egresses);
     web_streams_unref(state->streams);
     web_tls_unref(state->tls);
     tls_tickets_unref(state->tickets);
@@ -137,10 +142,12 @@ struct renewed {
     struct web_tls *tls;
     struct web_site *site;
     struct web_streams *streams;
+    struct web_egresses *egresses;
 };
 
 static void drop(struct renewed *r)
 {
+    web_egresses_unref(r->egresses);
     web_streams_unref(r->streams);
     web_site_unref(r->site);
     web_tls_unref(r->tls);
@@ -156,6 +163,8 @@ static int renew(const struct web_state *state, const struct config *config,
         err = web_config_site(config, state->site, report, &r->site);
     if (err == 0)
         err = web_streams_new(&r->streams, config, r->site, state->streams);
+    if (err == 0)
+        err = web_egresses_new(&r->egresses, config, state->egresses);
     return err;
 }
 
@@ -172,10 +181,12 @@ int web_state_reload(struct web_state *state, const struct config *config,
     }
     conn_limit_set(state->limit, c->connections, c->connections_per_address);
     pthread_mutex_lock(&state->lock);
-    old = (struct renewed){state->tls, state->site, state->streams};
+    old = (struct renewed){state->tls, state->site, state->streams,
+                           state->egresses};
     state->tls = new.tls;
     state->site = new.site;
     state->streams = new.streams;
+    state->egresses = new.egresses;
     pthread_mutex_unlock(&state->lock);
     drop(&old);
     return 0;
@@ -199,6 +210,16 @@ struct web_tls *web_state_tls(struct web_state *state)
     tls = web_tls_ref(state->tls);
     pthread_mutex_unlock(&state->lock);
     return tls;
+}
+
+struct web_egresses *web_state_egresses(struct web_state *state)
+{
+    struct web_egresses *egresses;
+
+    pthread_mutex_lock(&state->lock);
+    egresses = web_egresses_ref(state->egresses);
+    pthread_mutex_unlock(&state->lock);
+    return egresses;
 }
 
 struct web_streams *web_state_streams(struct web_state *state)
@@ -236,6 +257,7 @@ static void status_listeners(const struct web_state *state, struct buf *json)
         [WEB_LISTEN_HTTPS] = "https",       [WEB_LISTEN_HTTP] = "http",
         [WEB_LISTEN_REDIRECT] = "redirect", [WEB_LISTEN_SHARED] = "shared",
         [WEB_LISTEN_TCP] = "tcp",           [WEB_LISTEN_TLS] = "tls",
+        [WEB_LISTEN_CONNECT] = "connect",
     };
     char text[ADDR_TEXT_SIZE];
 

@@ -14,6 +14,7 @@ struct bind_group;
 struct conn_limit;
 struct tls_tickets;
 struct web_config;
+struct web_egresses;
 struct web_state;
 struct web_streams;
 struct web_tls;
@@ -39,6 +40,7 @@ int web_state_reload(struct web_state *state, const struct config *config,
 struct web_site *web_state_site(struct web_state *state);
 struct web_tls *web_state_tls(struct web_state *state);
 struct web_streams *web_state_streams(struct web_state *state);
+struct web_egresses *web_state_egresses(struct web_state *state);
 
 /* Constant after web_state_new(). */
 const struct web_door *web_state_doors(const struct web_state *state,

@@ -193,6 +193,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
  *   config  an object: written as a JSON file and given with --config
  *   env     further environment
  *   ready   false: return as soon as the process runs
+ *   under   words before the program: ["ip", "netns", "exec", …]
  *
  * Returns { child, pid, log(), status(), admin(target, {method}), metrics(),
  * fds(), waitLog(pattern), signal(name), stop() }. stop() sends SIGTERM, again
@@ -201,7 +202,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
  */
 export async function startDaemon(name, {
   args = [], config, env = {}, ready = true, dir = scratch(`edge-${name}-`),
-  timeout = 15000,
+  timeout = 15000, under = [],
 } = {}) {
   const program = binary(name);
   if (!fs.existsSync(program))
@@ -214,7 +215,8 @@ export async function startDaemon(name, {
     fs.writeFileSync(file, JSON.stringify(config, null, 2));
     words.unshift("--config", file);
   }
-  const child = spawn(program, [...words, ...args], {
+  const [first, ...line] = [...under, program, ...words, ...args];
+  const child = spawn(first, line, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -188,6 +188,7 @@ static void make_web(struct maker *m)
         [WEB_LISTEN_SHARED] = "web applications, and what shares their port",
         [WEB_LISTEN_TCP] = "connections passed on as they are",
         [WEB_LISTEN_TLS] = "connections passed on, TLS ended",
+        [WEB_LISTEN_CONNECT] = "the way out (HTTP CONNECT)",
     };
     const struct web_config *web = m->web;
     const struct ctl_end from = {.place = here(m)};
