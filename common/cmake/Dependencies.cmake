@@ -35,3 +35,11 @@ edge_bundled(llhttp libllhttp>=9)
 edge_dependency(cjson libcjson>=1.7.13)
 edge_dependency(cares libcares>=1.18)
 edge_dependency(nghttp2 libnghttp2>=1.52)
+
+# libunistring has no pkg-config file.
+find_path(unistring_include uninorm.h REQUIRED)
+find_library(unistring_library unistring REQUIRED)
+add_library(edge_unistring INTERFACE)
+target_include_directories(edge_unistring SYSTEM INTERFACE ${unistring_include})
+target_link_libraries(edge_unistring INTERFACE ${unistring_library})
+add_library(edge::unistring ALIAS edge_unistring)

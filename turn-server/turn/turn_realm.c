@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "turn/turn_prep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,27 @@ uint32_t turn_realm_id(struct span name)
     for (size_t i = 0; i < name.len; i++)
         id = (id ^ name.ptr[i]) * 16777619U;
     return id == TURN_REALM_DEFAULT ? 1 : id;
+}
+
+/* As clients will send it: prepared by RFC 8265. The id is that of the name
+ * in the settings. */
+static int set_name(struct turn_realm *realm, struct span name, char *error)
+{
+    uint8_t room[TURN_PREP_SIZE];
+    int len = turn_prep(name, room);
+
+    if (len < 0 || len > TURN_REALM_NAME_MAX) {
+        snprintf(error, TURN_RULES_ERROR_SIZE,
+                 "the realm has a character that RFC 8265 does not allow, or "
+                 "is too long");
+        return ERR_CONFIG;
+    }
+    realm->name_text = mem_dup(room, (size_t)len);
+    if (!realm->name_text)
+        return -ENOMEM;
+    realm->name = span_of(realm->name_text, (size_t)len);
+    realm->id = turn_realm_id(name);
+    return 0;
 }
 
 static int copy_server_names(struct turn_realm *realm,
@@ -93,11 +115,9 @@ int turn_realm_init(struct turn_realm *realm,
                  "the realm must have 1 to %d bytes", TURN_REALM_NAME_MAX);
         return ERR_CONFIG;
     }
-    realm->name_text = mem_dup(options->name.ptr, options->name.len);
-    if (!realm->name_text)
-        return -ENOMEM;
-    realm->name = span_of(realm->name_text, options->name.len);
-    realm->id = turn_realm_id(realm->name);
+    err = set_name(realm, options->name, error);
+    if (err < 0)
+        return err;
     realm->slot = options->slot;
     realm->limits = options->limits;
     err = copy_server_names(realm, options);

@@ -26,7 +26,7 @@ static int add_realm(struct turn_rules *rules,
 
     if (err == 0) {
         for (struct turn_realm *r = rules->realms; r < realm && err == 0; r++) {
-            if (turn_realm_id(r->name) != realm->id)
+            if (!span_equal(r->name, realm->name) && r->id != realm->id)
                 continue;
             snprintf(error, TURN_RULES_ERROR_SIZE,
                      "there is another realm of this name");

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "turn/turn_prep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,28 +76,55 @@ static bool is_key(struct span value, size_t size, struct stun_key *ret_key)
     return true;
 }
 
-static void make_keys(struct user *user, struct span name, struct span realm,
-                      struct span value)
+/* Prepare by RFC 8265 what is not plain: `*text` lies in `room` then. */
+static int prepare(struct span *text, uint8_t room[TURN_PREP_SIZE])
 {
+    int len;
+
+    if (turn_prep_is_plain(*text))
+        return 0;
+    len = turn_prep(*text, room);
+    if (len < 0)
+        return ERR_PARSE;
+    *text = span_of(room, (size_t)len);
+    return 0;
+}
+
+static int make_keys(struct user *user, struct span realm, struct span value)
+{
+    struct span name = span_of(user->name, user->name_len);
+    uint8_t room[TURN_PREP_SIZE];
+    int err;
+
     if (is_key(value, CRYPTO_MD5_SIZE, &user->md5) ||
         is_key(value, CRYPTO_SHA256_SIZE, &user->sha256))
-        return;
-    stun_key_make(STUN_ALGORITHM_MD5, name, realm, value, &user->md5);
-    stun_key_make(STUN_ALGORITHM_SHA256, name, realm, value, &user->sha256);
+        return 0;
+    err = prepare(&value, room);
+    if (err == 0) {
+        stun_key_make(STUN_ALGORITHM_MD5, name, realm, value, &user->md5);
+        stun_key_make(STUN_ALGORITHM_SHA256, name, realm, value, &user->sha256);
+    }
+    mem_wipe(room, sizeof(room));
+    return err;
 }
 
 static int add_user(struct turn_users *users, struct span name,
                     struct span value)
 {
     struct user *user = &users->users[users->n];
-    int err;
+    uint8_t room[TURN_PREP_SIZE];
+    int err = prepare(&name, room);
 
+    if (err < 0 || name.len > TURN_USERNAME_MAX)
+        return ERR_PARSE;
     user->name = mem_dup(name.ptr, name.len);
     if (!user->name)
         return -ENOMEM;
     user->name_len = name.len;
     users->n++; /* from here on turn_users_free() knows it */
-    make_keys(user, name, users->realm, value);
+    err = make_keys(user, users->realm, value);
+    if (err < 0)
+        return err;
     users->without_sha256 += user->sha256.len == 0;
     stun_userhash(name, users->realm, user->hash);
     err = map_put(&users->by_name, span_of(user->name, user->name_len), user);
@@ -128,6 +156,10 @@ static int read_users(struct turn_users *users, struct span text, char *error,
             return refuse(error, size, number,
                           "name too long, or not in UTF-8");
         err = add_user(users, name, value);
+        if (err == ERR_PARSE)
+            return refuse(error, size, number,
+                          "name or password has a character that RFC 8265 "
+                          "does not allow, or is too long");
         if (err == ERR_STATE)
             return refuse(error, size, number, "this name stands twice");
         if (err == ERR_LIMIT)
@@ -261,7 +293,11 @@ bool turn_users_find(const struct turn_users *users, struct span name,
                      enum stun_algorithm algorithm, struct turn_user *ret_user)
 {
     const struct user *user = map_find(&users->by_name, name);
+    struct span prepared = name;
+    uint8_t room[TURN_PREP_SIZE];
 
+    if (!user && prepare(&prepared, room) == 0 && prepared.ptr != name.ptr)
+        user = map_find(&users->by_name, prepared);
     if (user)
         return fill_static(user, algorithm, ret_user);
     return fill_timed(users, name, algorithm, ret_user);

@@ -4,6 +4,10 @@
  * secret ("TURN REST": name "expiry[:id]", password
  * base64(HMAC-SHA1(secret, name))).
  *
+ * Names and passwords are prepared by the OpaqueString profile (turn_prep.h),
+ * so that a text is the same in every spelling. Names of time-limited users
+ * are taken as they come: their password follows from their bytes.
+ *
  * Only keys are kept, never a password. Immutable; read by any thread.
  */
 #ifndef TURN_USERS_H

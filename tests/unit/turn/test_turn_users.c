@@ -115,6 +115,42 @@ START_TEST(finds_users_by_hash)
 }
 END_TEST
 
+START_TEST(knows_a_name_and_a_password_in_every_spelling)
+{
+    struct turn_user user;
+    struct stun_key key;
+    uint8_t hash[32];
+
+    /* e and a combining acute; an ideographic space */
+    ck_assert_int_eq(make("Ame\u0301lie:pass\u3000e\u0301\n", ""), 0);
+    stun_key_make(STUN_ALGORITHM_SHA256, span_str("Am\u00E9lie"),
+                  span_str("example.org"), span_str("pass \u00E9"), &key);
+    ck_assert(turn_users_find(users, span_str("Am\u00E9lie"),
+                              STUN_ALGORITHM_SHA256, &user));
+    ck_assert_mem_eq(user.keys[0].bytes, key.bytes, 32);
+    ck_assert(turn_users_find(users, span_str("Ame\u0301lie"),
+                              STUN_ALGORITHM_SHA256, &user));
+    ck_assert_span_eq(user.name, "Am\u00E9lie");
+    ck_assert(!turn_users_find(users, span_str("am\u00E9lie"),
+                               STUN_ALGORITHM_SHA256, &user));
+    ck_assert(!turn_users_find(users, span_str("Ame\u0301lie\u200B"),
+                               STUN_ALGORITHM_SHA256, &user));
+    ck_assert(!turn_users_find(users, span_str("\xff\xfe"),
+                               STUN_ALGORITHM_SHA256, &user));
+    stun_userhash(span_str("Am\u00E9lie"), span_str("example.org"), hash);
+    ck_assert(turn_users_find_hash(users, span_of(hash, sizeof(hash)),
+                                   STUN_ALGORITHM_SHA256, &user));
+    turn_users_free(users);
+    /* two spellings of one name are one name */
+    ck_assert_int_eq(make("Am\u00E9lie:a\nAme\u0301lie:b\n", ""), ERR_CONFIG);
+    ck_assert(strstr(error, "line 2") != NULL);
+    ck_assert_int_eq(make("a:ok\nalice:a\tb\n", ""), ERR_CONFIG);
+    ck_assert(strstr(error, "line 2") != NULL);
+    ck_assert_int_eq(make("a:ok\nb\u200B:ok\n", ""), ERR_CONFIG);
+    ck_assert(strstr(error, "RFC 8265") != NULL);
+}
+END_TEST
+
 START_TEST(offers_what_all_users_can_do)
 {
     ck_assert_int_eq(make("alice:x\nbob:y", ""), 0);
@@ -163,6 +199,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, makes_timed_passwords_as_turn_rest_does);
     tcase_add_test(tc, knows_no_timed_name_without_a_secret_or_a_number);
     tcase_add_test(tc, finds_users_by_hash);
+    tcase_add_test(tc, knows_a_name_and_a_password_in_every_spelling);
     tcase_add_test(tc, offers_what_all_users_can_do);
     tcase_add_test(tc, names_the_line_that_is_wrong_and_never_its_content);
     tcase_add_test(tc, handles_every_failed_allocation);
