@@ -35,6 +35,7 @@ struct built_site {
     struct web_pages *pages;
     char hsts[HSTS_TEXT];
     struct web_backend *backends; /* of all upstreams, in their order */
+    struct web_backend *targets;  /* of their checks */
 };
 
 static void release(struct web_site *site)
@@ -48,6 +49,7 @@ static void release(struct web_site *site)
     for (size_t i = 0; built->backends && i < site->n_backends; i++)
         web_health_unref(built->backends[i].health);
     mem_free(built->backends);
+    mem_free(built->targets);
     mem_free(built->zones);
     web_build_routes_free(site);
     web_pages_free(built->pages);
@@ -128,8 +130,15 @@ static int build_tls(const struct web_config_upstream *c,
         .verify = c->verify ? TLS_VERIFY_REQUIRED : TLS_VERIFY_NONE,
         .alpn = web_config_is_stream(c) ? NULL : alpn,
     };
+    const struct tls_key_pair pair = {c->certificate, c->key};
     char text[TLS_ERROR_SIZE];
-    int err = tls_ctx_new(&u->tls, &options, text);
+    int err;
+
+    if (c->certificate) {
+        options.pairs = &pair;
+        options.n_pairs = 1;
+    }
+    err = tls_ctx_new(&u->tls, &options, text);
 
     if (err < 0)
         buf_printf(error, "upstream \"%s\": %s\n", c->name,
@@ -176,6 +185,8 @@ static int build_backend(struct web_backend *b, const struct endpoint *e,
     b->addr = e->addr;
     b->port = e->port;
     b->weight = 1;
+    for (size_t i = 0; i < c->drain.n; i++)
+        b->drained = b->drained || web_config_drains(c, c->drain.items[i], e);
     b->hash = hash_of(b);
     if (web_config_is_https(c)) {
         b->verify_name = c->server_name ? c->server_name : e->host;
@@ -185,6 +196,21 @@ static int build_backend(struct web_backend *b, const struct endpoint *e,
     if (!b->health)
         b->health = web_health_new();
     return b->health ? 0 : -ENOMEM;
+}
+
+/* Where its checks go. */
+static void set_target(struct built_site *built, struct web_backend *b,
+                       uint16_t port)
+{
+    struct web_backend *target = &built->targets[b - built->backends];
+
+    *target = *b;
+    target->target = NULL;
+    if (port) {
+        target->port = port;
+        target->addr.port = port;
+    }
+    b->target = target;
 }
 
 static int build_backends(struct built_site *built, struct web_upstream *u,
@@ -207,6 +233,7 @@ static int build_backends(struct built_site *built, struct web_upstream *u,
             return err;
         if (c->weights.n > 0)
             b->weight = c->weights.items[i];
+        set_target(built, b, c->check_port);
     }
     return 0;
 }
@@ -217,6 +244,11 @@ static int build_upstream(struct built_site *built, struct web_upstream *u,
 {
     u->name = c->name;
     u->balance = (enum web_balance)c->balance;
+    u->hash_key = (enum web_hash_key)c->hash_key;
+    u->hash_name = c->hash_name;
+    u->slow_ms = c->slow_start;
+    u->queue_max = c->queue;
+    u->queue_ms = c->queue_time;
     u->rule.fails_max = c->max_fails;
     u->rule.fail_ms = c->fail_time;
     u->rule.out_ms = c->out_time;
@@ -246,7 +278,8 @@ static int build_upstreams(struct built_site *built, const struct web_config *c,
         n += c->upstreams.items[i].urls.n;
     site->upstreams = mem_zarray(c->upstreams.n + 1, sizeof(*site->upstreams));
     built->backends = mem_zarray(n + 1, sizeof(*built->backends));
-    if (!site->upstreams || !built->backends)
+    built->targets = mem_zarray(n + 1, sizeof(*built->targets));
+    if (!site->upstreams || !built->backends || !built->targets)
         return -ENOMEM;
     site->n_upstreams = c->upstreams.n;
     for (size_t i = 0; i < c->upstreams.n; i++) {
@@ -290,8 +323,8 @@ static void set_hsts(struct built_site *built, const struct web_config *c)
 static int build_routes(struct built_site *built, const struct web_config *c,
                         struct buf *error)
 {
-    struct web_build_context context = {
-        built, c, zone_of, upstream_of, jwt_of, error};
+    struct web_build_context context = {built,       c,      zone_of,
+                                        upstream_of, jwt_of, error};
 
     return web_build_routes(&built->site, &context);
 }

@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
+
 #define FIELD(f) offsetof(struct web_config_upstream, f)
 static const struct option_def upstream_options[] = {
     {.name = "name",
@@ -34,6 +36,34 @@ static const struct option_def upstream_options[] = {
      .help = "which server a request goes to: each in turn, the one with the "
              "fewest of this worker's connections in use, or by the client's "
              "address (IPv6: /64)"},
+    {.name = "hash-key",
+     .type = OPT_ENUM,
+     .offset = FIELD(hash_key),
+     .values = "client|cookie|path|argument",
+     .fallback = "client",
+     .help = "what hash goes by: the client's address, a cookie, the path, or "
+             "an argument of the query; the address where that is missing"},
+    {.name = "hash-name",
+     .type = OPT_STRING,
+     .offset = FIELD(hash_name),
+     .min = 1,
+     .max = 64,
+     .help = "name of the cookie or argument"},
+    {.name = "drain",
+     .type = OPT_STRING,
+     .offset = FIELD(drain),
+     .min = 1,
+     .max = 260,
+     .flags = OPT_LIST,
+     .help = "host:port of servers that get no new requests; those under way "
+             "and WebSockets go on"},
+    {.name = "slow-start",
+     .type = OPT_DURATION,
+     .offset = FIELD(slow_start),
+     .max = 3600000,
+     .fallback = "0",
+     .help = "how long a server that is back takes until it has its whole "
+             "share (not with hash)"},
     {.name = "max-fails",
      .type = OPT_U32,
      .offset = FIELD(max_fails),
@@ -62,6 +92,10 @@ static const struct option_def upstream_options[] = {
      .max = 512,
      .help = "check every server by a GET of this path; one that is down gets "
              "no requests"},
+    {.name = "check-port",
+     .type = OPT_U16,
+     .offset = FIELD(check_port),
+     .help = "another port of the servers to check"},
     {.name = "check-interval",
      .type = OPT_DURATION,
      .offset = FIELD(check_interval),
@@ -117,6 +151,15 @@ static const struct option_def upstream_options[] = {
      .offset = FIELD(verify),
      .fallback = "true",
      .help = "https: check the certificate"},
+    {.name = "certificate",
+     .type = OPT_FILE,
+     .offset = FIELD(certificate),
+     .help = "https: PEM file of a certificate to show the back end, with its "
+             "chain"},
+    {.name = "key",
+     .type = OPT_FILE,
+     .offset = FIELD(key),
+     .help = "https: PEM file of that certificate's key"},
     {.name = "connect-timeout",
      .type = OPT_DURATION,
      .offset = FIELD(connect_timeout),
@@ -143,7 +186,21 @@ static const struct option_def upstream_options[] = {
      .min = 1,
      .max = 1000000,
      .fallback = "20000",
-     .help = "connections of each worker to each server; over it 503"},
+     .help = "connections of each worker to each server"},
+    {.name = "queue",
+     .type = OPT_U32,
+     .offset = FIELD(queue),
+     .max = 1000000,
+     .fallback = "0",
+     .help = "requests of each worker that may wait when all servers have as "
+             "many as that; over it 503"},
+    {.name = "queue-time",
+     .type = OPT_DURATION,
+     .offset = FIELD(queue_time),
+     .min = 10,
+     .max = 600000,
+     .fallback = "5s",
+     .help = "how long; then 503"},
 };
 #undef FIELD
 
@@ -225,6 +282,50 @@ static void check_servers(struct config_build *build,
                      "%zu given for %zu servers", u->weights.n, u->urls.n);
 }
 
+static void check_balance(struct config_build *build,
+                          const struct web_config_upstream *u, size_t i)
+{
+    bool named =
+        u->hash_key == WEB_HASH_COOKIE || u->hash_key == WEB_HASH_ARGUMENT;
+    char key[WEB_CONFIG_KEY_SIZE];
+
+    if (named != (u->hash_name != NULL))
+        config_error(build, web_config_key(key, "upstream", i, "hash-name"),
+                     "goes with hash-key=cookie and argument, and they with "
+                     "it");
+    if (!u->certificate != !u->key)
+        config_error(build, web_config_key(key, "upstream", i, "key"),
+                     "goes with certificate, and that with it");
+    if (u->certificate && !web_config_is_https(u))
+        config_error(build, web_config_key(key, "upstream", i, "certificate"),
+                     "says nothing without TLS");
+    for (size_t k = 0; k < u->drain.n; k++) {
+        if (!web_config_drains(u, u->drain.items[k], NULL))
+            config_error(build, web_config_key(key, "upstream", i, "drain"),
+                         "\"%s\" is not host:port of one of its servers",
+                         u->drain.items[k]);
+    }
+}
+
+bool web_config_drains(const struct web_config_upstream *u, const char *text,
+                       const struct endpoint *server)
+{
+    char name[300];
+
+    for (size_t i = 0; i < u->urls.n; i++) {
+        const struct endpoint *e = &u->urls.items[i];
+        bool v6 = e->addr.family == ADDR_V6;
+
+        if (server && server != e)
+            continue;
+        (void)snprintf(name, sizeof(name), v6 ? "[%s]:%u" : "%s:%u", e->host,
+                       e->port);
+        if (strcmp(name, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 void web_config_upstreams_check(struct config_build *build,
                                 const struct web_config *c)
 {
@@ -239,6 +340,7 @@ void web_config_upstreams_check(struct config_build *build,
                              "\"%s\" is there twice", u->name);
         }
         check_servers(build, u, i);
+        check_balance(build, u, i);
         if (web_config_is_https(u) && !u->verify)
             config_warn(build, web_config_key(key, "upstream", i, "verify"),
                         "off: anybody on the way can be the back end");

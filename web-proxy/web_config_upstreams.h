@@ -17,10 +17,15 @@ struct web_config_upstream {
     struct endpoint_list urls;
     CONFIG_LIST(uint32_t) weights; /* in the order of urls; or none */
     int balance;                   /* enum web_balance */
+    int hash_key;                  /* enum web_hash_key */
+    const char *hash_name;
+    struct string_list drain; /* host:port of servers */
+    uint64_t slow_start;
     uint32_t max_fails;
     uint64_t fail_time;
     uint64_t out_time;
     const char *check_path;
+    uint16_t check_port;
     uint64_t check_interval;
     uint64_t check_timeout;
     uint16_t check_status;
@@ -30,10 +35,14 @@ struct web_config_upstream {
     const char *server_name;
     const char *ca_file;
     bool verify;
+    const char *certificate;
+    const char *key;
     uint64_t connect_timeout;
     uint64_t idle_timeout;
     uint32_t idle_connections;
     uint32_t connections;
+    uint32_t queue;
+    uint64_t queue_time;
 };
 
 struct web_config;
@@ -47,6 +56,10 @@ bool web_config_is_stream(const struct web_config_upstream *upstream);
 /* NULL when there is none of that name. */
 const struct web_config_upstream *
 web_config_find_upstream(const struct web_config *c, const char *name);
+
+/* Does "host:port" name `server`, or any of its servers when that is NULL? */
+bool web_config_drains(const struct web_config_upstream *u, const char *text,
+                       const struct endpoint *server);
 
 /* What the rows of the settings cannot say. */
 void web_config_upstreams_check(struct config_build *build,

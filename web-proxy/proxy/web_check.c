@@ -83,6 +83,8 @@ static void finish(struct web_core *core, struct web_check *check, bool good)
     if (!web_health_on_check(b->health, good, rule->fall, rule->rise))
         return;
     if (good)
+        web_health_set_up(b->health, core->now);
+    if (good)
         log_info("server %s:%u of \"%s\" is up: its checks succeed", b->host,
                  b->port, b->upstream->name);
     else
@@ -134,7 +136,7 @@ void check_on_dialled(struct web_link *link)
     buf_put_str(out, "GET ");
     buf_put_str(out, rule_of(check)->path);
     buf_put_str(out, " HTTP/1.1\r\nHost: ");
-    put_host(out, check->backend);
+    put_host(out, web_backend_target(check->backend));
     buf_put_str(out, "\r\nUser-Agent: web-proxy-check\r\n"
                      "Connection: close\r\n\r\n");
     http_parser_set_request(link->parser, HTTP_METHOD_GET);

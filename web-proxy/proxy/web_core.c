@@ -16,7 +16,9 @@ static int view_new(struct web_core *core, struct web_site *site,
         return -ENOMEM;
     view->pools = mem_zarray(site->n_backends + 1, sizeof(*view->pools));
     view->checks = mem_zarray(site->n_backends + 1, sizeof(*view->checks));
-    if (!view->pools || !view->checks) {
+    view->queues = mem_zarray(site->n_upstreams + 1, sizeof(*view->queues));
+    if (!view->pools || !view->checks || !view->queues) {
+        mem_free(view->queues);
         mem_free(view->checks);
         mem_free(view->pools);
         mem_free(view);
@@ -24,6 +26,8 @@ static int view_new(struct web_core *core, struct web_site *site,
     }
     for (size_t i = 0; i < site->n_backends; i++)
         list_init(&view->pools[i].idle);
+    for (size_t i = 0; i < site->n_upstreams; i++)
+        list_init(&view->queues[i].waiting);
     view->site = web_site_ref(site);
     view->users = 1;
     list_push_back(&core->views, &view->node);
@@ -38,6 +42,7 @@ void view_unref(struct web_core *core, struct web_view *view)
         return;
     list_remove(&view->node);
     web_site_unref(view->site);
+    mem_free(view->queues);
     mem_free(view->checks);
     mem_free(view->pools);
     mem_free(view);
@@ -176,6 +181,8 @@ void core_leave(struct web_core *core)
 {
     struct list *node;
 
+    if (core->depth == 1 && core->n_queued > 0)
+        queues_run(core);
     if (core->depth > 1) {
         core->depth--;
         return;

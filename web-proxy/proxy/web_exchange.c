@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "proxy/web_balance.h"
 #include "proxy/web_internal.h"
 #include "proxy/web_url.h"
 
@@ -64,6 +65,8 @@ static void bury(struct web_exchange *x)
         return;
     if (x->state == WEB_EXCHANGE_DELAYED)
         core->n_delayed--;
+    if (x->state == WEB_EXCHANGE_QUEUED)
+        queue_leave(x);
     if (x->state == WEB_EXCHANGE_TUNNEL)
         stats_dec(&core->stats->tunnels);
     x->state = WEB_EXCHANGE_DEAD;
@@ -191,6 +194,11 @@ void exchange_on_timeout(struct web_exchange *x)
         exchange_on_delay_over(x);
         return;
     }
+    if (x->state == WEB_EXCHANGE_QUEUED) {
+        stats_inc(&core->stats->queue_timeout);
+        fail_for(x, 503, 1);
+        return;
+    }
     client = progress_of(session_queued(s), &x->client_queued);
     if (x->link && x->link->io)
         upstream = progress_of(core->env.queued(core->env.arg, x->link->io),
@@ -251,6 +259,19 @@ static void proceed(struct web_exchange *x)
     send_head(x);
 }
 
+/* Every server that may be asked has as many connections as it may. */
+static void wait_for_room(struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+
+    if (!x->queue_until)
+        x->queue_until = core->now + x->upstream->queue_ms;
+    if (core->now < x->queue_until && queue_enter(x))
+        return;
+    stats_inc(&core->stats->upstream_full);
+    fail_for(x, 503, 1);
+}
+
 static void start(struct web_exchange *x)
 {
     struct web_core *core = x->session->core;
@@ -259,10 +280,16 @@ static void start(struct web_exchange *x)
         reader_start(x);
         return;
     }
+    if (!x->queue_until && queue_is_waiting(x)) {
+        wait_for_room(x);
+        return;
+    }
     x->give_up = core->now + 2 * x->upstream->connect_ms;
     if (link_get(x, false)) {
         stats_inc(&core->stats->proxied);
         proceed(x);
+    } else if (x->full) {
+        wait_for_room(x);
     } else if (x->tried == 0) {
         /* Every server is out: said at once, nobody is kept waiting. */
         stats_inc(&core->stats->upstream_out);
@@ -279,6 +306,14 @@ void exchange_on_delay_over(struct web_exchange *x)
     start(x);
     if (x->state == WEB_EXCHANGE_OPEN)
         session_continue(x->session);
+}
+
+void exchange_go_on(struct web_exchange *x)
+{
+    x->state = WEB_EXCHANGE_DIALLING;
+    x->tried = 0;
+    x->full = false;
+    start(x);
 }
 
 void exchange_on_dialled(struct web_exchange *x)
@@ -394,6 +429,8 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
     x->route = route;
     if (route->kind == WEB_ROUTE_PROXY)
         x->upstream = &x->view->site->upstreams[route->upstream];
+    if (x->upstream)
+        x->balance_key = balance_key_of(x->upstream, rq, &s->client);
     x->began = core->now;
     s->exchange = x;
     s->state = WEB_SESSION_EXCHANGE;

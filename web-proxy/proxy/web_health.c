@@ -15,6 +15,7 @@ struct web_health {
     unsigned flags;
     uint32_t fails; /* in a row */
     uint64_t out_until;
+    uint64_t up_since;
 
     unsigned refs;
     uint64_t first_fail;
@@ -62,6 +63,16 @@ void web_health_read(const struct web_health *health,
     ret_counts->out_until = LOAD(health->out_until);
     ret_counts->checks = LOAD(health->checks);
     ret_counts->checks_failed = LOAD(health->checks_failed);
+}
+
+void web_health_set_up(struct web_health *health, uint64_t now)
+{
+    STORE(health->up_since, now);
+}
+
+uint64_t web_health_up_since(const struct web_health *health)
+{
+    return LOAD(health->up_since);
 }
 
 static bool set_flag(struct web_health *health, unsigned flag)

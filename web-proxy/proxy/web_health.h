@@ -21,6 +21,7 @@
 enum web_health_flags {
     WEB_HEALTH_EJECTED = 1,
     WEB_HEALTH_DOWN = 2,
+    WEB_HEALTH_DRAINED = 4, /* the operator says so; never stored here */
 };
 
 /* When to take a server out because requests fail. */
@@ -50,6 +51,10 @@ void web_health_unref(struct web_health *health);
 unsigned web_health_flags(const struct web_health *health);
 void web_health_read(const struct web_health *health,
                      struct web_health_counts *ret_counts);
+
+/* It is back since `now`; 0 when it was never away. */
+void web_health_set_up(struct web_health *health, uint64_t now);
+uint64_t web_health_up_since(const struct web_health *health);
 
 /* ---- passive: the requests themselves ---- */
 

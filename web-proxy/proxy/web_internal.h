@@ -48,12 +48,19 @@ struct web_check {
     uint64_t next;
 };
 
+/* Requests that wait for a server of one upstream. */
+struct web_queue {
+    struct list waiting; /* by web_exchange.node */
+    uint32_t n;
+};
+
 struct web_view {
     struct list node;
     struct web_site *site;
     unsigned users;         /* requests and links, and the core while current */
     struct web_pool *pools; /* one per server */
     struct web_check *checks; /* one per server */
+    struct web_queue *queues; /* one per upstream */
 };
 
 struct web_core {
@@ -73,6 +80,7 @@ struct web_core {
     struct list links;    /* alive */
     uint32_t n_sessions;
     uint32_t n_delayed;
+    uint32_t n_queued;
 
     struct list dead_sessions, dead_links, dead_exchanges;
     struct list spare_sessions, spare_links, spare_exchanges;
@@ -160,6 +168,7 @@ struct web_session {
 
 enum web_exchange_state {
     WEB_EXCHANGE_DELAYED, /* held by a rate zone */
+    WEB_EXCHANGE_QUEUED,  /* all servers are full */
     WEB_EXCHANGE_DIALLING,
     WEB_EXCHANGE_OPEN, /* the link is there, the head is sent */
     WEB_EXCHANGE_TUNNEL,
@@ -176,6 +185,9 @@ struct web_exchange {
     struct web_pool *pool;             /* of that server */
     uint64_t tried;                    /* its servers, one bit each */
     uint64_t give_up;                  /* no other server after this moment */
+    uint64_t balance_key;
+    uint64_t queue_until;              /* 0: it has not waited */
+    bool full;                         /* a server had no room */
     struct web_link *link;
     enum web_exchange_state state;
 
@@ -328,6 +340,8 @@ bool exchange_wants_body(const struct web_exchange *x);
 void exchange_on_body(struct web_exchange *x, struct span body);
 void exchange_on_request_end(struct web_exchange *x);
 void exchange_on_delay_over(struct web_exchange *x);
+/* Out of the queue: there is room for it. */
+void exchange_go_on(struct web_exchange *x);
 void exchange_on_timeout(struct web_exchange *x);
 void exchange_fail(struct web_exchange *x, int status);
 void exchange_redirect(struct web_exchange *x, int status,
@@ -392,6 +406,17 @@ bool balance_pick(struct web_exchange *x);
 uint64_t balance_retry_s(const struct web_exchange *x);
 void balance_on_failure(struct web_core *core, const struct web_backend *b);
 void balance_on_answer(struct web_core *core, const struct web_backend *b);
+
+/* ---- web_queue.c ---- */
+
+/* Wait. False when too many do. */
+bool queue_enter(struct web_exchange *x);
+/* Wait no longer. */
+void queue_leave(struct web_exchange *x);
+/* Do others wait for the same upstream? */
+bool queue_is_waiting(const struct web_exchange *x);
+/* Let those go on for whom there is room now. */
+void queues_run(struct web_core *core);
 
 /* ---- web_check.c ---- */
 

@@ -107,7 +107,8 @@ static void attach(struct web_link *link, struct web_exchange *x)
 
 /* One being dialled, nobody's yet. */
 static struct web_link *open_link(struct web_core *core, struct web_view *view,
-                                  const struct web_backend *backend)
+                                  const struct web_backend *backend,
+                                  const struct web_backend *target)
 {
     const struct web_upstream *upstream = backend->upstream;
     struct web_link *link = link_new(core);
@@ -130,7 +131,7 @@ static struct web_link *open_link(struct web_core *core, struct web_view *view,
     link->io = NULL;
     list_push_back(&core->links, &link->node);
     stats_inc(&core->stats->links);
-    link->dial = core->env.dial(core->env.arg, link, backend);
+    link->dial = core->env.dial(core->env.arg, link, target);
     if (link->dial)
         return link;
     bury(link);
@@ -143,10 +144,10 @@ struct web_link *link_dial(struct web_exchange *x)
     struct web_link *link;
 
     if (x->pool->n_links >= x->upstream->links_max) {
-        stats_inc(&core->stats->upstream_full);
+        x->full = true;
         return NULL;
     }
-    link = open_link(core, x->view, x->backend);
+    link = open_link(core, x->view, x->backend, x->backend);
     if (!link) {
         stats_inc(&core->stats->upstream_connect_failed);
         balance_on_failure(core, x->backend);
@@ -159,7 +160,8 @@ struct web_link *link_dial(struct web_exchange *x)
 
 struct web_link *link_dial_check(struct web_core *core, struct web_check *check)
 {
-    struct web_link *link = open_link(core, check->view, check->backend);
+    struct web_link *link = open_link(core, check->view, check->backend,
+                                      web_backend_target(check->backend));
 
     if (link) {
         link->check = check;

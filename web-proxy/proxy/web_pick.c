@@ -68,7 +68,8 @@ bool web_pick_next(struct web_picks *picks, struct web_pick *pick,
     uint64_t allowed = balance_allowed(u, pick->tried, now);
 
     while (allowed) {
-        const struct web_backend *b = balance_choose(u, pools, client, allowed);
+        const struct web_backend *b =
+            balance_choose(u, pools, balance_client_key(client), allowed, now);
         uint64_t bit = UINT64_C(1) << (b - u->backends);
 
         allowed &= ~bit;

@@ -12,7 +12,13 @@ unsigned web_backend_flags(const struct web_backend *b)
 
     if (b->upstream->check.path)
         mask |= WEB_HEALTH_DOWN;
-    return web_health_flags(b->health) & mask;
+    return (web_health_flags(b->health) & mask) |
+           (b->drained ? WEB_HEALTH_DRAINED : 0);
+}
+
+const struct web_backend *web_backend_target(const struct web_backend *b)
+{
+    return b->target ? b->target : b;
 }
 
 const char *web_backend_state(const struct web_backend *b)
@@ -21,6 +27,8 @@ const char *web_backend_state(const struct web_backend *b)
 
     if (flags & WEB_HEALTH_DOWN)
         return "down";
+    if (flags & WEB_HEALTH_DRAINED)
+        return "drained";
     return flags & WEB_HEALTH_EJECTED ? "ejected" : "up";
 }
 

@@ -24,7 +24,15 @@ enum {
 enum web_balance {
     WEB_BALANCE_ROUND_ROBIN, /* in turn, by weight */
     WEB_BALANCE_LEAST,       /* fewest of this worker's connections in use */
-    WEB_BALANCE_HASH,        /* by the client's address */
+    WEB_BALANCE_HASH,        /* by a key of the request */
+};
+
+/* What that is; where there is none, the client's address. */
+enum web_hash_key {
+    WEB_HASH_CLIENT,
+    WEB_HASH_COOKIE,
+    WEB_HASH_PATH,
+    WEB_HASH_ARGUMENT,
 };
 
 /* One server of an upstream. */
@@ -37,6 +45,9 @@ struct web_backend {
     const char *verify_name; /* TLS: what the certificate must name */
     uint32_t weight;         /* 1 to WEB_WEIGHT_MAX */
     uint64_t hash;           /* of host and port */
+    bool drained;            /* by the settings: nothing new goes there */
+    const struct web_backend
+        *target; /* for checks: another port; NULL: itself */
     struct web_health *health;
 };
 
@@ -58,6 +69,9 @@ struct web_upstream {
     uint32_t n_backends;
     uint32_t first; /* number of the first among all of the site */
     enum web_balance balance;
+    enum web_hash_key hash_key;
+    const char *hash_name; /* of the cookie or argument */
+    uint64_t slow_ms;      /* slow start of a server that is back; 0: none */
     struct web_health_rule rule; /* says nothing for a single server */
     struct web_check_rule check;
     struct tls_ctx *tls;    /* NULL: plain TCP */
@@ -67,6 +81,8 @@ struct web_upstream {
     uint32_t idle_max;   /* connections one worker keeps open to a server */
     uint64_t idle_ms;    /* and how long */
     uint32_t links_max;  /* connections of one worker to a server in all */
+    uint32_t queue_max;  /* requests of one worker that wait for one */
+    uint64_t queue_ms;   /* and how long */
 };
 
 struct web_limits {
@@ -99,10 +115,10 @@ struct web_site {
     size_t n_exempt;
     const char *const *own_fields; /* fields that a token check writes */
     size_t n_own_fields;
-    struct span hsts;    /* Strict-Transport-Security; empty: not sent */
-    struct web_errors errors;     /* the operator's pages */
-    struct web_edits edits;       /* for answers that belong to no route */
-    bool maintenance;             /* every route is */
+    struct span hsts;         /* Strict-Transport-Security; empty: not sent */
+    struct web_errors errors; /* the operator's pages */
+    struct web_edits edits;   /* for answers that belong to no route */
+    bool maintenance;         /* every route is */
     uint64_t maintenance_retry_s; /* Retry-After */
     const struct cidr *testers;   /* who sees no maintenance */
     size_t n_testers;
@@ -118,7 +134,9 @@ struct web_site {
 /* The health flags that count under the present settings: a server may have
  * got others before a reload. */
 unsigned web_backend_flags(const struct web_backend *backend);
-/* "up", "ejected" or "down". Any thread. */
+/* What its checks connect to. */
+const struct web_backend *web_backend_target(const struct web_backend *backend);
+/* "up", "ejected", "down" or "drained". Any thread. */
 const char *web_backend_state(const struct web_backend *backend);
 /* Is a server taken out because requests fail? One alone is better asked in
  * vain than never. */

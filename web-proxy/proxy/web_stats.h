@@ -94,6 +94,12 @@
       "requests that a back end failed")                                       \
     X(COUNTER, upstream_out, "upstream_failed", "reason=\"out\"",              \
       "requests that a back end failed")                                       \
+    X(COUNTER, queued, "queued", "",                                           \
+      "requests that waited for a connection to a back end")                   \
+    X(COUNTER, queue_timeout, "queue_timeouts", "",                            \
+      "requests that waited for too long")                                     \
+    X(GAUGE, queued_now, "queued_requests", "",                                \
+      "requests that wait for a connection to a back end")                     \
     X(COUNTER, failed_over, "failed_over", "",                                 \
       "connections that failed and were tried at another server")              \
     X(COUNTER, ejected, "upstream_ejected", "",                                \
