@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <mbedtls/aes.h>
 #include <mbedtls/md5.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
@@ -186,6 +187,25 @@ void crypto_hmac_sha256(struct span key, const struct span *parts, size_t n,
 
     mbedtls_sha256_free(&ctx);
     mem_wipe(block, sizeof(block));
+}
+
+void crypto_aes_ctr(const uint8_t key[CRYPTO_AES_KEY],
+                    const uint8_t counter[CRYPTO_AES_BLOCK], struct span in,
+                    uint8_t *out)
+{
+    mbedtls_aes_context aes;
+    uint8_t next[CRYPTO_AES_BLOCK], stream[CRYPTO_AES_BLOCK];
+    size_t used = 0;
+
+    memcpy(next, counter, sizeof(next));
+    mbedtls_aes_init(&aes);
+    /* Neither can fail with a key of this size. */
+    if (mbedtls_aes_setkey_enc(&aes, key, CRYPTO_AES_KEY * 8) != 0 ||
+        mbedtls_aes_crypt_ctr(&aes, in.len, &used, next, stream, in.ptr, out) !=
+            0)
+        abort();
+    mbedtls_aes_free(&aes);
+    mem_wipe(stream, sizeof(stream));
 }
 
 uint32_t crypto_crc32(struct span data)

@@ -27,6 +27,14 @@ void crypto_hmac_sha1(struct span key, const struct span *parts, size_t n,
 void crypto_hmac_sha256(struct span key, const struct span *parts, size_t n,
                         uint8_t out[CRYPTO_SHA256_SIZE]);
 
+/* AES-128 in counter mode (NIST SP 800-38A 6.5), from the block `counter` on;
+ * the same again decrypts. `out` has in.len bytes and may be `in`. A key and
+ * counter are for one text only. */
+enum { CRYPTO_AES_KEY = 16, CRYPTO_AES_BLOCK = 16 };
+void crypto_aes_ctr(const uint8_t key[CRYPTO_AES_KEY],
+                    const uint8_t counter[CRYPTO_AES_BLOCK], struct span in,
+                    uint8_t *out);
+
 /* CRC-32 of ISO 3309, as STUN's FINGERPRINT uses it. */
 uint32_t crypto_crc32(struct span data);
 

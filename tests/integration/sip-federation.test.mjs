@@ -82,7 +82,7 @@ describe("who may connect", { skip: need }, () => {
     ], more: { "blocked-domain": ["evil.example"] } });
   });
   after(async () => {
-    await edge?.stop();
+    await edge?.stop({ drain: 100 });
     asterisk?.stop();
   });
 
@@ -205,7 +205,7 @@ describe("calls with Kamailio as partner", { skip: need }, () => {
       edge: edge.tls, inside: bob.port, tlsPort });
   });
   after(async () => {
-    await edge?.stop();
+    await edge?.stop({ drain: 100 });
     await kamailio?.stop();
     asterisk?.stop();
     bob?.close();
@@ -325,7 +325,7 @@ describe("the partner's certificate, when we call", { skip: need }, () => {
       kamailios[i] = await tlsServer(kamailios[i]);
   });
   after(async () => {
-    await edge?.stop();
+    await edge?.stop({ drain: 100 });
     for (const k of kamailios) await k.stop?.();
     asterisk?.stop();
     bob?.close();

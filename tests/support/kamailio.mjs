@@ -14,7 +14,7 @@ const secret = "test";
 export const passwordOf = (user) =>
   crypto.createHash("sha256").update(`${secret}:${user}`).digest("hex");
 
-function answersOptions(port) {
+function answersOptions(port, host) {
   return new Promise((done) => {
     const socket = dgram.createSocket("udp4");
     const end = (value) => {
@@ -25,19 +25,19 @@ function answersOptions(port) {
     const timer = setTimeout(() => end(false), 300);
     socket.on("message", () => end(true));
     socket.on("error", () => {});
-    socket.bind(0, "127.0.0.1", () => {
-      const me = `127.0.0.1:${socket.address().port}`;
+    socket.bind(0, host, () => {
+      const me = `${host}:${socket.address().port}`;
       socket.send(`OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\nVia: SIP/2.0/UDP ${me};branch=z9hG4bKup\r\n` +
         `From: <sip:${me}>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: ${port}\r\nCSeq: 1 OPTIONS\r\n` +
-        "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n", port, "127.0.0.1");
+        "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n", port, host);
     });
   });
 }
 
-export async function startKamailio({ config = "deploy/demo/kamailio.cfg", port } = {}) {
-  port ??= await freePort();
+export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host = "127.0.0.1", port } = {}) {
+  port ??= await freePort(host);
   const dir = scratch("kamailio-");
-  const child = spawn("kamailio", ["-f", path.join(root, config), "-l", `udp:127.0.0.1:${port}`,
+  const child = spawn("kamailio", ["-f", path.join(root, config), "-l", `udp:${host}:${port}`,
     "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir], {
     env: { ...process.env, DEMO_SIP_SECRET: secret }, stdio: ["ignore", "pipe", "pipe"], detached: true });
   let log = "";
@@ -55,7 +55,7 @@ export async function startKamailio({ config = "deploy/demo/kamailio.cfg", port 
   const onExit = () => kill("SIGKILL");
   process.on("exit", onExit);
   const kamailio = {
-    port, address: `udp:127.0.0.1:${port}`, log: () => log, pid: child.pid,
+    port, address: `udp:${host}:${port}`, log: () => log, pid: child.pid,
     async stop() {
       kill("SIGTERM");
       const late = setTimeout(() => kill("SIGKILL"), 3000);
@@ -65,7 +65,7 @@ export async function startKamailio({ config = "deploy/demo/kamailio.cfg", port 
     },
   };
   try {
-    await waitFor(() => answersOptions(port), { what: "kamailio answers" });
+    await waitFor(() => answersOptions(port, host), { what: "kamailio answers" });
   } catch (error) {
     await kamailio.stop();
     throw new Error(`${error.message}\n${log}`);

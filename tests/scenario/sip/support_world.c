@@ -179,6 +179,13 @@ void world_begin(int workers)
     world.workers = workers;
     world.now = 1000000;
     configure();
+    world_restart();
+}
+
+void world_restart(void)
+{
+    int workers = world.workers;
+
     for (int i = 0; i < workers; i++) {
         const struct sip_place place = {.worker = (uint8_t)i,
                                         .workers = (uint8_t)workers,

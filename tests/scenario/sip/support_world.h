@@ -53,6 +53,9 @@ extern struct world world;
 void world_begin(int workers);
 void world_end(void);
 
+/* The cores anew with what world.cfg says now; after world_end(). */
+void world_restart(void);
+
 /* Connection number `conn` opens on a worker; `group` 0: /wssip. */
 void world_connect(int conn, int worker, uint32_t group);
 void world_disconnect(int conn);

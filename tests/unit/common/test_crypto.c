@@ -188,6 +188,30 @@ START_TEST(hmac_keys_around_the_block_size)
 }
 END_TEST
 
+/* NIST SP 800-38A F.5.1, and the way back. */
+START_TEST(aes_counter_mode_vector)
+{
+    static const uint8_t key[] = {0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae,
+                                  0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88,
+                                  0x09, 0xcf, 0x4f, 0x3c};
+    static const uint8_t counter[] = {0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5,
+                                      0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb,
+                                      0xfc, 0xfd, 0xfe, 0xff};
+    static const uint8_t plain[] = {
+        0x6b, 0xc1, 0xbe, 0xe2, 0x2e, 0x40, 0x9f, 0x96, 0xe9, 0x3d, 0x7e,
+        0x11, 0x73, 0x93, 0x17, 0x2a, 0xae, 0x2d, 0x8a, 0x57, 0x1e, 0x03};
+    static const uint8_t cipher[] = {
+        0x87, 0x4d, 0x61, 0x91, 0xb6, 0x20, 0xe3, 0x26, 0x1b, 0xef, 0x68,
+        0x64, 0x99, 0x0d, 0xb6, 0xce, 0x98, 0x06, 0xf6, 0x6b, 0x79, 0x70};
+    uint8_t out[sizeof(plain)];
+
+    crypto_aes_ctr(key, counter, span_of(plain, sizeof(plain)), out);
+    ck_assert_mem_eq(out, cipher, sizeof(out));
+    crypto_aes_ctr(key, counter, span_of(out, sizeof(out)), out);
+    ck_assert_mem_eq(out, plain, sizeof(out));
+}
+END_TEST
+
 START_TEST(crc32_check_values)
 {
     ck_assert_uint_eq(crypto_crc32(span_str("123456789")), 0xcbf43926);
@@ -229,6 +253,7 @@ Suite *unit_suite(void)
     Suite *suite = suite_create("crypto");
     TCase *tc = tcase_create("crypto");
 
+    tcase_add_test(tc, aes_counter_mode_vector);
     tcase_add_test(tc, md5_test_vectors_of_rfc_1321);
     tcase_add_test(tc, sha1_and_sha256_test_vectors_of_fips_180);
     tcase_add_test(tc, parts_are_one_message);
