@@ -227,8 +227,7 @@ static int result(const struct config_build *build)
 /* Actions that need no settings. */
 static bool is_early(const char *action)
 {
-    return action && (strcmp(action, "help") == 0 ||
-                      strcmp(action, "help-markdown") == 0 ||
+    return action && (strncmp(action, "help", 4) == 0 ||
                       strcmp(action, "version") == 0);
 }
 
@@ -330,6 +329,10 @@ static void act_early(const struct config_build *build, struct buf *out)
         config_help(spec, out);
     else if (strcmp(build->action, "help-markdown") == 0)
         config_help_markdown(spec, out);
+    else if (strcmp(build->action, "help-man") == 0)
+        config_help_man(spec, out);
+    else if (strcmp(build->action, "help-completion") == 0)
+        config_help_completion(spec, out);
     else
         buf_printf(out, "%s %s\n", spec->program, EDGE_VERSION);
 }

@@ -110,6 +110,11 @@ void config_dump(const struct config *config, struct buf *out);
 void config_help(const struct config_spec *spec, struct buf *out);
 void config_help_markdown(const struct config_spec *spec, struct buf *out);
 
+/* The same as a manual page (roff), and completion for bash: what packages
+ * are built with. */
+void config_help_man(const struct config_spec *spec, struct buf *out);
+void config_help_completion(const struct config_spec *spec, struct buf *out);
+
 /* For `check` functions. `key` is the path ("route[3].path"). */
 void config_error(struct config_build *build, const char *key,
                   const char *format, ...)

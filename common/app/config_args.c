@@ -10,7 +10,9 @@ enum { NAME_MAX_LEN = 128 };
 
 /* Flags that are no settings. */
 static const char *const actions[] = {
-    "help", "version", "check", "check=syntax", "dump-config", "help-markdown"};
+    "help",        "version",       "check",    "check=syntax",
+    "dump-config", "help-markdown", "help-man", "help-completion",
+};
 
 void config_env_name(const char *program, const char *name, struct buf *out)
 {

@@ -5,7 +5,7 @@
 
 enum { WIDTH = 80, INDENT = 8, INDENT_MORE = 10 };
 
-static const char *type_name(const struct option_def *def)
+const char *config_help_type(const struct option_def *def)
 {
     switch (def->type) {
     case OPT_BOOL:
@@ -69,7 +69,7 @@ static void put_line(struct buf *out, size_t indent, struct buf *line)
     buf_reset(line);
 }
 
-static void put_transports(struct buf *line, const struct option_def *def)
+void config_help_transports(struct buf *line, const struct option_def *def)
 {
     struct span name, port;
 
@@ -84,7 +84,7 @@ static void put_transports(struct buf *line, const struct option_def *def)
     }
 }
 
-static void put_default(struct buf *line, const struct option_def *def)
+void config_help_default(struct buf *line, const struct option_def *def)
 {
     if (def->fallback)
         buf_printf(line, "default: %s",
@@ -101,14 +101,15 @@ static void put_sub_options(struct buf *out, struct buf *line,
     for (size_t i = 0; i < table->n; i++) {
         const struct option_def *def = &table->options[i];
 
-        buf_printf(line, "%s=%s: %s", def->name, type_name(def), def->help);
+        buf_printf(line, "%s=%s: %s", def->name, config_help_type(def),
+                   def->help);
         if (def->type == OPT_ENDPOINT && def->values) {
             buf_put_str(line, "; ");
-            put_transports(line, def);
+            config_help_transports(line, def);
         }
         if (def->fallback || def->flags & OPT_REQUIRED) {
             buf_put_str(line, " (");
-            put_default(line, def);
+            config_help_default(line, def);
             buf_put_str(line, ")");
         }
         put_line(out, INDENT_MORE, line);
@@ -121,7 +122,7 @@ static void put_option(struct buf *out, struct buf *line,
 {
     buf_printf(line, "--%s", def->name);
     if (def->type != OPT_BOOL)
-        buf_printf(line, " %s", type_name(def));
+        buf_printf(line, " %s", config_help_type(def));
     if (def->flags & OPT_LIST)
         buf_put_str(line, " (repeatable)");
     buf_put_byte(out, '\n');
@@ -129,12 +130,12 @@ static void put_option(struct buf *out, struct buf *line,
     buf_put_str(line, def->help);
     put_line(out, INDENT, line);
     if (def->type == OPT_ENDPOINT && def->values) {
-        put_transports(line, def);
+        config_help_transports(line, def);
         put_line(out, INDENT, line);
     }
     if (def->type == OPT_OBJECT)
         put_sub_options(out, line, def->object);
-    put_default(line, def);
+    config_help_default(line, def);
     if (!(def->flags & OPT_SECRET)) {
         buf_put_str(line, buf_len(line) ? "; " : "");
         config_env_name(spec->program, def->name, line);
@@ -186,7 +187,7 @@ static void put_row(struct buf *out, const char *parent,
                     const struct option_def *def, bool reload)
 {
     buf_printf(out, "| `%s%s%s` | ", parent, parent[0] ? "." : "", def->name);
-    put_cell(out, type_name(def));
+    put_cell(out, config_help_type(def));
     buf_put_str(out, def->flags & OPT_LIST ? ", list | " : " | ");
     if (def->fallback && def->fallback[0]) {
         buf_put_byte(out, '`');

@@ -178,4 +178,15 @@ const char *config_file_path(const struct config *config);
 /* "TURN_SERVER_MAX_ALLOCATIONS" */
 void config_env_name(const char *program, const char *name, struct buf *out);
 
+/* ---- config_help.c: parts of a description ---- */
+
+/* What a value looks like: "NUMBER", "HOST:PORT", "error|warn". */
+const char *config_help_type(const struct option_def *def);
+
+/* "transports: udp, tcp, tls (port 5349)" of an OPT_ENDPOINT with values. */
+void config_help_transports(struct buf *line, const struct option_def *def);
+
+/* "default: 30s", "required", or nothing. */
+void config_help_default(struct buf *line, const struct option_def *def);
+
 #endif /* APP_CONFIG_INTERNAL_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "ctl/ctl_man.h"
 #include "ctl_client.h"
 #include "ctl_commands.h"
 
@@ -161,6 +162,17 @@ static int help(int code)
     return code;
 }
 
+/* What packages are built with: not for people, so not in --help. */
+static int describe(void (*make)(const struct ctl_command *commands, size_t n,
+                                 struct buf *out))
+{
+    struct buf out;
+
+    buf_init(&out, CTL_ERROR_MAX);
+    make(commands, ARRAY_SIZE(commands), &out);
+    return ctl_flush(&out) ? CTL_OK : CTL_USAGE;
+}
+
 static int run(const struct ctl_command *command, int argc, char *const *argv)
 {
     struct ctl_args args = {.command = command};
@@ -192,6 +204,10 @@ int main(int argc, char **argv)
         (void)puts("edgectl " EDGE_VERSION);
         return CTL_OK;
     }
+    if (strcmp(argv[1], "--help-man") == 0)
+        return describe(ctl_man);
+    if (strcmp(argv[1], "--help-completion") == 0)
+        return describe(ctl_completion);
     command = ctl_command_find(commands, ARRAY_SIZE(commands), argv[1]);
     if (!command) {
         (void)fprintf(stderr, "edgectl: unknown command \"%s\"\n", argv[1]);
