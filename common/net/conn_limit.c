@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 struct source {
-    struct addr key; /* normalised, see source_key() */
+    struct addr key; /* normalised, see conn_source_key() */
     uint32_t open;
 };
 
@@ -23,7 +23,7 @@ struct conn_limit {
     struct map sources; /* struct source, those with something open */
 };
 
-static struct addr source_key(const struct addr *source)
+struct addr conn_source_key(const struct addr *source)
 {
     struct addr key = *source;
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
@@ -129,7 +129,7 @@ static enum conn_verdict take(struct conn_limit *limit, const struct addr *key)
 enum conn_verdict conn_limit_take(struct conn_limit *limit,
                                   const struct addr *source)
 {
-    struct addr key = source_key(source);
+    struct addr key = conn_source_key(source);
     enum conn_verdict verdict;
 
     pthread_mutex_lock(&limit->lock);
@@ -140,7 +140,7 @@ enum conn_verdict conn_limit_take(struct conn_limit *limit,
 
 void conn_limit_give(struct conn_limit *limit, const struct addr *source)
 {
-    struct addr key = source_key(source);
+    struct addr key = conn_source_key(source);
     struct source *s;
 
     pthread_mutex_lock(&limit->lock);

@@ -12,6 +12,10 @@
 
 struct conn_limit;
 
+/* What of an address tells one source from another: the IPv4 address, or the
+ * first 64 bits. */
+struct addr conn_source_key(const struct addr *source);
+
 /* 0 means no limit. Returns 0 or -ENOMEM. */
 int conn_limit_new(struct conn_limit **ret_limit, uint32_t max_total,
                    uint32_t max_per_source);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/dtls_private.h"
+#include "net/handshake_rate.h"
 
 #define LOG_COMPONENT "net"
 #include "base/log.h"
@@ -334,6 +335,23 @@ static void ask_for_cookie(struct dtls *dtls, struct udp *udp,
     (void)udp_send(udp, &dest, span_of(packet, sizeof(packet)));
 }
 
+/* False, and counted, when too many handshakes begin. */
+static bool may_shake(struct dtls *dtls, const struct addr *remote,
+                      uint64_t now)
+{
+    switch (handshake_rate_take(dtls->options.rate, remote, now)) {
+    case HANDSHAKE_TOTAL:
+        stats_inc(&dtls->stats->refused_rate);
+        return false;
+    case HANDSHAKE_SOURCE:
+        stats_inc(&dtls->stats->refused_rate_source);
+        return false;
+    case HANDSHAKE_OK:
+        break;
+    }
+    return true;
+}
+
 static void on_hello(struct dtls *dtls, struct udp *udp,
                      const struct dtls_path *path, struct dtls_session *s,
                      const struct udp_packet *packet)
@@ -356,6 +374,8 @@ static void on_hello(struct dtls *dtls, struct udp *udp,
         return;
     }
     stats_inc(&dtls->stats->cookies_good);
+    if (!may_shake(dtls, &path->remote, packet->now))
+        return;
     if (s) {
         if (s->is_open)
             stats_inc(&dtls->stats->closed_replaced);
@@ -498,6 +518,8 @@ int dtls_new(struct dtls **ret_dtls, struct worker *worker,
     tls_ctx_ref(options->tls);
     if (options->limit)
         conn_limit_ref(options->limit);
+    if (options->rate)
+        handshake_rate_ref(options->rate);
     *ret_dtls = dtls;
     return 0;
 }
@@ -515,6 +537,7 @@ void dtls_free(struct dtls *dtls)
     map_deinit(&dtls->by_path);
     conn_limit_unref(dtls->half_open);
     conn_limit_unref(dtls->options.limit);
+    handshake_rate_unref(dtls->options.rate);
     tls_ctx_unref(dtls->options.tls);
     mem_wipe(&dtls->cookies, sizeof(dtls->cookies));
     mem_free(dtls);

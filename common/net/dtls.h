@@ -30,6 +30,7 @@
 #include "net/udp.h"
 
 struct conn_limit;
+struct handshake_rate;
 struct dtls;
 struct tls_ctx;
 
@@ -98,6 +99,11 @@ struct dtls_events {
       "handshakes not begun because a limit was reached")                      \
     X(COUNTER, refused_source, "dtls_refused", "reason=\"source\"",            \
       "handshakes not begun because a limit was reached")                      \
+    X(COUNTER, refused_rate, "dtls_refused", "reason=\"handshake_rate\"",      \
+      "handshakes not begun because a limit was reached")                      \
+    X(COUNTER, refused_rate_source, "dtls_refused",                            \
+      "reason=\"handshake_rate_source\"",                                      \
+      "handshakes not begun because a limit was reached")                      \
     X(COUNTER, closed_idle, "dtls_closed", "reason=\"idle\"",                  \
       "sessions ended")                                                        \
     X(COUNTER, closed_peer, "dtls_closed", "reason=\"peer\"",                  \
@@ -129,6 +135,7 @@ struct dtls_options {
     /* Counts sessions, from the good cookie to the end, in all and per source;
      * may be shared with TCP listeners. May be NULL; a reference is taken. */
     struct conn_limit *limit;
+    struct handshake_rate *rate;      /* the same */
     uint32_t max_sessions;            /* of this object; 0: 10000 */
     uint32_t max_half_open;           /* 0: 256 */
     uint32_t max_half_open_source;    /* IPv4 address or IPv6 /64; 0: 16 */

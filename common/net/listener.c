@@ -6,6 +6,7 @@
 #include "base/first_bytes.h"
 #include "base/mem.h"
 #include "net/bind.h"
+#include "net/handshake_rate.h"
 #include "net/proxy_protocol.h"
 #include "net/sock.h"
 #include "net/stream_private.h"
@@ -72,7 +73,7 @@ static void on_ready(struct stream *stream, void *arg)
     hand_on(stream, listener);
 }
 
-/* What listener_on_header() and _on_first() fail with, and everything else. */
+/* What the functions below fail with, and everything else. */
 static uint64_t *failure_counter(struct listener *listener, int err)
 {
     struct listener_stats *stats = &listener->stats;
@@ -88,6 +89,10 @@ static uint64_t *failure_counter(struct listener *listener, int err)
         return &stats->refused_source;
     case ERR_STATE:
         return &stats->refused_first;
+    case -EBUSY:
+        return &stats->refused_rate;
+    case -EDQUOT:
+        return &stats->refused_rate_source;
     default:
         return &stats->handshake_failed;
     }
@@ -122,6 +127,26 @@ static const struct stream_events waiting_events = {
     .on_closed = on_never_ready,
 };
 
+int listener_add_tls(struct stream *stream, struct listener *listener,
+                     struct tls_ctx *tls)
+{
+    int err;
+
+    switch (handshake_rate_take(listener->options.rate, &stream->peer,
+                                worker_now(listener->worker))) {
+    case HANDSHAKE_TOTAL:
+        return -EBUSY;
+    case HANDSHAKE_SOURCE:
+        return -EDQUOT;
+    case HANDSHAKE_OK:
+        break;
+    }
+    err = stream_add_tls(stream, tls, NULL);
+    if (err == 0)
+        stream->state = STREAM_HANDSHAKE;
+    return err;
+}
+
 /* The state that comes first, or after the front end's header. STREAM_OPEN:
  * it is ready. Returns 0 or what the TLS session fails with. */
 static int begin(struct listener *listener, struct stream *stream)
@@ -139,9 +164,7 @@ static int begin(struct listener *listener, struct stream *stream)
         stream->state = STREAM_FIRST;
         break;
     case LISTENER_TLS:
-        err = stream_add_tls(stream, listener->options.tls, NULL);
-        if (err == 0)
-            stream->state = STREAM_HANDSHAKE;
+        err = listener_add_tls(stream, listener, listener->options.tls);
         break;
     }
     return err;
@@ -307,17 +330,13 @@ static int follow(struct listener *listener, struct stream *stream,
                   const struct listener_verdict *verdict)
 {
     struct tls_ctx *tls = verdict->tls ? verdict->tls : listener->options.tls;
-    int err;
 
     switch (verdict->choice) {
     case LISTENER_TAKE_PLAIN:
         stream_opened(stream);
         return 0;
     case LISTENER_TAKE_TLS:
-        err = tls ? stream_add_tls(stream, tls, NULL) : ERR_STATE;
-        if (err == 0)
-            stream->state = STREAM_HANDSHAKE;
-        return err;
+        return tls ? listener_add_tls(stream, listener, tls) : ERR_STATE;
     case LISTENER_REFUSE:
         break;
     }
@@ -392,8 +411,11 @@ static void admit(struct listener *listener, int fd, const struct addr *peer)
         return;
     }
     make_room(listener);
-    if (wait_for_ready(listener, stream, is_fronted) < 0) {
-        stats_inc(&listener->stats.refused_descriptors);
+    err = wait_for_ready(listener, stream, is_fronted);
+    if (err < 0) {
+        stats_inc(err == -EBUSY || err == -EDQUOT
+                      ? failure_counter(listener, err)
+                      : &listener->stats.refused_descriptors);
         stream_close(stream);
     }
 }
@@ -563,6 +585,8 @@ int listener_open(struct listener **ret_listener, struct worker *worker,
         tls_ctx_ref(options->tls);
     if (options->limit)
         conn_limit_ref(options->limit);
+    if (options->rate)
+        handshake_rate_ref(options->rate);
     uv_poll_start(&listener->poll, UV_READABLE, on_poll);
     *ret_listener = listener;
     return 0;
@@ -594,6 +618,7 @@ void listener_close(struct listener *listener)
     alarm_cancel(&listener->rest);
     tls_ctx_unref(listener->options.tls);
     conn_limit_unref(listener->options.limit);
+    handshake_rate_unref(listener->options.rate);
     mem_free(listener->proxy_from);
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
     close(listener->fd);

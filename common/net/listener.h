@@ -16,6 +16,7 @@ struct bind_group;
 struct cidr;
 struct conn_limit;
 struct first_bytes;
+struct handshake_rate;
 struct listener;
 
 enum listener_mode {
@@ -49,6 +50,10 @@ struct listener_verdict {
       "connections closed at once")                                            \
     X(COUNTER, refused_waiting, "accept_refused", "reason=\"handshakes\"",     \
       "connections closed at once")                                            \
+    X(COUNTER, refused_rate, "accept_refused", "reason=\"handshake_rate\"",    \
+      "connections closed at once")                                            \
+    X(COUNTER, refused_rate_source, "accept_refused",                          \
+      "reason=\"handshake_rate_source\"", "connections closed at once")        \
     X(COUNTER, refused_descriptors, "accept_refused",                          \
       "reason=\"descriptors\"", "connections closed at once")                  \
     X(COUNTER, refused_first, "accept_refused", "reason=\"first_bytes\"",      \
@@ -74,6 +79,7 @@ struct listener_options {
     enum listener_mode mode;
     struct tls_ctx *tls;           /* unless plain; a reference is taken */
     struct conn_limit *limit;      /* may be NULL; a reference is taken */
+    struct handshake_rate *rate;   /* of TLS; the same */
     unsigned handshake_timeout_ms; /* 0: 10000 */
     unsigned max_waiting;          /* not ready at a time, over it the
                                       oldest is closed; 0: 1024 */

@@ -269,11 +269,9 @@ static void detect(struct stream *stream)
         stream_opened(stream);
         return;
     }
-    err = stream_add_tls(stream, stream->ctx, NULL);
+    err = listener_add_tls(stream, stream->arg, stream->ctx);
     if (err < 0)
         stream_fail(stream, err);
-    else
-        stream->state = STREAM_HANDSHAKE;
 }
 
 static bool may_read(const struct stream *stream)

@@ -91,6 +91,12 @@ void listener_on_header(struct stream *stream);
 /* The same for STREAM_FIRST. */
 void listener_on_first(struct stream *stream);
 
+/* Begin a TLS handshake as the server. Returns 0; -EBUSY or -EDQUOT when too
+ * many begin, in all or from there; what stream_add_tls() returns. */
+struct listener;
+int listener_add_tls(struct stream *stream, struct listener *listener,
+                     struct tls_ctx *tls);
+
 /* stream_io.c: the descriptor is readable; process held TLS input; write. */
 void stream_on_readable(struct stream *stream);
 void stream_process_held(struct stream *stream);

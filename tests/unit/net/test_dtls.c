@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "net/conn_limit.h"
+#include "net/handshake_rate.h"
 #include "support/unit.h"
 #include "support_dtls.h"
 
@@ -437,6 +438,29 @@ START_TEST(half_open_handshakes_are_bounded_in_all)
 }
 END_TEST
 
+START_TEST(handshakes_begin_at_a_bounded_rate)
+{
+    struct dtls_options options = {0};
+    struct dtls_peer peers[5];
+    uint32_t all = (uint32_t)_i;
+
+    ck_assert_int_eq(handshake_rate_new(&options.rate, all, 1 - all), 0);
+    open_with(&options);
+    for (unsigned i = 0; i < 5; i++)
+        half_open(&peers[i]);
+    /* two at once; on a slow machine another second's one */
+    ck_assert_uint_ge(stats()->half_open, 2);
+    ck_assert_uint_lt(stats()->half_open, 5);
+    ck_assert_uint_eq(stats()->half_open + (_i ? stats()->refused_rate
+                                               : stats()->refused_rate_source),
+                      5);
+    handshake_rate_unref(options.rate);
+    for (unsigned i = 0; i < 5; i++)
+        dtls_peer_close(&peers[i]);
+    close_both();
+}
+END_TEST
+
 START_TEST(sessions_are_bounded)
 {
     struct dtls_options options = {.max_sessions = 1};
@@ -720,6 +744,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_wrong_cookie_is_answered_with_a_right_one);
     tcase_add_test(tc, half_open_handshakes_of_a_source_are_bounded);
     tcase_add_test(tc, half_open_handshakes_are_bounded_in_all);
+    tcase_add_loop_test(tc, handshakes_begin_at_a_bounded_rate, 0, 2);
     tcase_add_test(tc, sessions_are_bounded);
     tcase_add_test(tc, sessions_count_in_a_limit_shared_with_others);
     tcase_add_test(tc, a_handshake_that_fails_leaves_nothing);

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "net/bind.h"
 #include "net/conn_limit.h"
+#include "net/handshake_rate.h"
 #include "net/tls_session.h"
 #include "support/unit.h"
 #include "support_net.h"
@@ -190,6 +191,40 @@ START_TEST(limits_hold_and_places_come_back)
 }
 END_TEST
 
+/* Whatever the mode; plain connections of a shared port are none of it. */
+START_TEST(handshakes_begin_at_a_bounded_rate)
+{
+    struct listener_options more = {.handshake_timeout_ms = 60000};
+    uint32_t all = (uint32_t)_i % 2, source = 1 - all;
+    const uint64_t *refused;
+    int last = -1;
+
+    ck_assert_int_eq(handshake_rate_new(&more.rate, all, source), 0);
+    pair_listen(&pair, secret_modes[_i / 2], server_ctx, &more);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(send(knock(), "\x16\x03\x01\x02", 4, 0), 4);
+    net_for(5);
+    refused = all ? &stats()->refused_rate : &stats()->refused_rate_source;
+    ck_assert_uint_eq(stats_get(&stats()->waiting), 2);
+    if (secret_modes[_i / 2] == LISTENER_DETECT) {
+        int fd = knock();
+
+        ck_assert_int_eq(send(fd, "\x01STUN", 5, 0), 5);
+        ck_assert(net_until(&pair.server.opened));
+        ck_assert_uint_eq(stats_get(refused), 0);
+    }
+    /* on a slow machine another second has one more */
+    for (int i = 0; i < 20 && stats_get(refused) == 0; i++) {
+        last = knock();
+        (void)!send(last, "\x16\x03\x01\x02", 4, MSG_NOSIGNAL);
+        net_for(2);
+    }
+    ck_assert(is_shut(last));
+    ck_assert_uint_ge(stats_get(refused), 1);
+    handshake_rate_unref(more.rate);
+}
+END_TEST
+
 START_TEST(without_descriptors_clients_are_closed_and_the_loop_sleeps)
 {
     struct rlimit before;
@@ -363,6 +398,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, garbage_instead_of_a_handshake_is_refused);
     tcase_add_test(tc, of_too_many_not_ready_the_oldest_gives_way);
     tcase_add_loop_test(tc, limits_hold_and_places_come_back, 0, 2);
+    tcase_add_loop_test(tc, handshakes_begin_at_a_bounded_rate, 0, 4);
     tcase_add_test(tc,
                    without_descriptors_clients_are_closed_and_the_loop_sleeps);
     tcase_add_test(tc, closing_the_listener_closes_who_is_not_ready);
