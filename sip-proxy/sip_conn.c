@@ -300,14 +300,16 @@ static void adopt(struct sip_conn *c, struct stream *stream)
         c->is_mapped = map_put(&w->peers, addr_key(&c->from.remote), c) == 0;
 }
 
-static int open_flow(struct sip_conn *c, const char *names, uint64_t now)
+static int open_flow(struct sip_conn *c, struct stream *stream,
+                     const char *names, uint64_t now)
 {
     struct sip_core *core = c->owner->core;
 
     return names ? sip_core_open_partner(core, &c->from, &c->link, names, now,
                                          &c->from.flow)
-                 : sip_core_open_flow(core, &c->from, &c->link, 0, now,
-                                      &c->from.flow);
+                 : sip_core_open_flow(core, &c->from, &c->link,
+                                      sip_worker_group_by_sni(c->owner, stream),
+                                      now, &c->from.flow);
 }
 
 void sip_conn_accept(struct sip_worker *w, struct stream *stream,
@@ -329,7 +331,7 @@ void sip_conn_accept(struct sip_worker *w, struct stream *stream,
         stream_close(stream);
         return;
     }
-    if (!c->is_inside && open_flow(c, names, now) < 0) {
+    if (!c->is_inside && open_flow(c, stream, names, now) < 0) {
         mem_free(c);
         stream_close(stream);
         return;

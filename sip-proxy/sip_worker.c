@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/tls_session.h"
 #include "sip_conn.h"
 #include "sip_names.h"
 #include "sip_peer.h"
@@ -306,6 +307,16 @@ static void on_packets(struct udp *udp, struct udp_packet *packets, size_t n,
                             packets[i].now);
     }
     sip_worker_touch(w);
+}
+
+uint32_t sip_worker_group_by_sni(const struct sip_worker *w,
+                                 const struct stream *stream)
+{
+    const struct tls_session *tls = stream_tls(stream);
+
+    return tls ? sip_core_domain_group(w->core,
+                                       span_str(tls_session_server_name(tls)))
+               : 0;
 }
 
 static void on_accept(struct listener *listener, struct stream *stream,

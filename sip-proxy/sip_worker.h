@@ -147,6 +147,11 @@ void sip_worker_drain(void *worker_state);
 void sip_worker_stop(void *worker_state);
 void sip_worker_free(void *worker_state);
 
+/* The media-server group of the domain a TLS client asked for by name (SNI);
+ * 0: none, or no TLS. */
+uint32_t sip_worker_group_by_sni(const struct sip_worker *w,
+                                 const struct stream *stream);
+
 /* Something happened: the core's next deadline may have moved. */
 void sip_worker_touch(struct sip_worker *w);
 

@@ -242,6 +242,8 @@ static void on_request(struct sip_ws *ws, const struct http_msg *msg)
         refuse(ws, 404, &w->stats->ws_refused_path);
         return;
     }
+    if (group == 0)
+        group = sip_worker_group_by_sni(w, ws->stream);
     find_client(ws, msg);
     err = sip_core_open_flow(w->core, &ws->from, &ws->link, group, now,
                              &ws->from.flow);

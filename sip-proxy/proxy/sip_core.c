@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "proxy/sip_admit.h"
+#include "proxy/sip_hide.h"
 #include "proxy/sip_fork.h"
+#include "proxy/sip_strict.h"
 
 #include <errno.h>
 
@@ -46,6 +48,7 @@ int sip_core_new(struct sip_core **ret_core,
     core->stats = stats;
     timers_init(&core->timers);
     buf_init(&core->out, SIP_MESSAGE_MAX);
+    buf_init(&core->loose, SIP_MESSAGE_MAX);
     sip_edit_init(&core->edit);
     seed_loops(core);
     sip_dispatch_init(&core->dispatch, &config->dispatch, now);
@@ -60,6 +63,11 @@ int sip_core_new(struct sip_core **ret_core,
         err = pool_new(&core->forks, sizeof(struct sip_fork), config->txn.max);
     if (err == 0)
         err = sip_core_open_txns(core);
+    if (err < 0) {
+        sip_core_free(core);
+        return err;
+    }
+    err = sip_hide_new(core);
     if (err < 0) {
         sip_core_free(core);
         return err;
@@ -80,13 +88,16 @@ void sip_core_free(struct sip_core *core)
     while (core->forks && (fork = pool_each(core->forks, &pos))) {
         buf_deinit(&fork->best);
         buf_deinit(&fork->reason);
+        buf_deinit(&fork->challenges);
     }
     pool_free(core->forks);
     sip_flows_free(core->flows);
     sip_guard_free(core->guard);
     sip_trail_free(core->trail);
+    sip_hide_free(core);
     sip_edit_deinit(&core->edit);
     buf_deinit(&core->out);
+    buf_deinit(&core->loose);
     mem_free(core);
 }
 
@@ -204,6 +215,14 @@ static bool hand_over(struct sip_core *core, const struct sip_target *from,
     return true;
 }
 
+/* Parts of it look like what we hide, and are not. */
+static void on_forged(struct sip_core *core, const struct sip_target *from,
+                      uint64_t now)
+{
+    if (core->msg.is_request && sip_admit_malformed(core, from, now))
+        sip_core_refuse(core, &core->msg, from, SIP_REFUSED_forged_token);
+}
+
 void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
                          struct span message, uint64_t now)
 {
@@ -230,6 +249,14 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
     if (sip_msg_parse(&core->msg, message, sip_framing_of(from->transport),
                       &core->config->limits) < 0) {
         on_malformed(core, from, flow, now);
+        return;
+    }
+    if (sip_hide_incoming(core, from) < 0) {
+        on_forged(core, from, now);
+        return;
+    }
+    if (sip_strict_fix(core) < 0) {
+        SIP_COUNT(core, malformed);
         return;
     }
     if (!sip_admit_message(core, from, flow, now))

@@ -210,6 +210,10 @@ uint64_t sip_core_next_deadline(const struct sip_core *core);
  * second. */
 void sip_core_refresh_gauges(struct sip_core *core);
 
+/* The group of a SIP domain that is served, as a TLS client names it in its
+ * hello; 0: none is said. */
+uint32_t sip_core_domain_group(const struct sip_core *core, struct span name);
+
 /* A WebSocket path's group: "" for none. False: no such group. */
 bool sip_core_has_group(const struct sip_core *core, uint32_t group);
 

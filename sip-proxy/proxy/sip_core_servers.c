@@ -109,3 +109,12 @@ const char *sip_core_server_host(const struct sip_core *core,
 
     return host[0] ? host : NULL;
 }
+
+uint32_t sip_core_domain_group(const struct sip_core *core, struct span name)
+{
+    for (size_t i = 0; i < core->config->n_domains; i++) {
+        if (span_is_nocase(name, core->config->domains[i].name))
+            return core->config->domains[i].group;
+    }
+    return 0;
+}

@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { REASON_MAX = 512 };
+enum {
+    REASON_MAX = 512,
+    CHALLENGES_MAX = 4096,
+};
 
 struct sip_fork *sip_fork_find(const struct sip_core *core, uint64_t user)
 {
@@ -43,6 +46,7 @@ static struct sip_fork *fork_new(struct sip_core *core)
     list_init(&fork->node);
     buf_init(&fork->best, SIP_MESSAGE_MAX);
     buf_init(&fork->reason, REASON_MAX);
+    buf_init(&fork->challenges, CHALLENGES_MAX);
     timer_init(&fork->timer_c, SIP_FORK_TIMER_C);
     timer_init(&fork->silence, SIP_FORK_TIMER_SILENCE);
     return fork;
@@ -78,6 +82,7 @@ static void free_if_over(struct sip_core *core, struct sip_fork *fork)
     uncount(core, fork);
     buf_deinit(&fork->best);
     buf_deinit(&fork->reason);
+    buf_deinit(&fork->challenges);
     pool_give(core->forks, fork);
 }
 
@@ -103,6 +108,7 @@ void sip_fork_stop_waiting(struct sip_core *core, struct sip_fork *fork)
     timers_cancel(&core->timers, &fork->silence);
     list_remove(&fork->node);
     buf_deinit(&fork->best);
+    buf_deinit(&fork->challenges);
 }
 
 /* A final response of our own. */
@@ -183,8 +189,8 @@ static void on_timer_c(struct sip_core *core, struct sip_fork *fork,
 
 /* The media server has not said a word. Another one is asked; when there is
  * none and this one was known to be down, waiting on helps nobody. */
-static void on_silence(struct sip_core *core, struct sip_fork *fork,
-                       uint64_t now)
+static void on_silence_of_one(struct sip_core *core, struct sip_fork *fork,
+                              uint64_t now)
 {
     struct sip_branch *b = &fork->branches[fork->n - 1];
     int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
@@ -211,6 +217,15 @@ static void on_silence(struct sip_core *core, struct sip_fork *fork,
         sip_fork_stop_waiting(core, fork);
         sip_fork_cancel_all(core, fork, now);
     }
+}
+
+static void on_silence(struct sip_core *core, struct sip_fork *fork,
+                       uint64_t now)
+{
+    if (fork->is_parallel)
+        sip_fork_on_silence_of_some(core, fork, now);
+    else
+        on_silence_of_one(core, fork, now);
 }
 
 void sip_fork_on_timer(struct sip_core *core, struct timer *timer, uint64_t now)
@@ -240,7 +255,8 @@ static void send_first(struct sip_core *core, struct sip_fork *fork,
     int err;
 
     if (route->kind == SIP_ROUTE_SERVER) {
-        if (!sip_fork_try_server(core, fork, request, route->server, now)) {
+        if (!sip_fork_spread(core, fork, request, now) &&
+            !sip_fork_try_server(core, fork, request, route->server, now)) {
             sip_fork_refuse(core, fork, SIP_REFUSED_no_server, now);
             sip_fork_stop_waiting(core, fork);
         }

@@ -5,7 +5,8 @@
  * The name is RFC 3261's word for the response context of a proxy; branches
  * are tried one after the other (another media server when the first is
  * silent, refuses with 503 or cannot be reached), and an earlier one that
- * comes back to life is still heard.
+ * comes back to life is still heard. Only where servers are configured so does
+ * a new call go to several at once.
  *
  * A fork lives as long as any of its transactions; these and the timers know
  * it by its id. A probe of a media server is a fork without server
@@ -16,7 +17,10 @@
 
 #include "proxy/sip_route.h"
 
-enum { SIP_FORK_BRANCHES = 4 };
+enum {
+    SIP_FORK_BRANCHES = 6,
+    SIP_FORK_WIDE = 4, /* of them at once */
+};
 
 struct sip_branch {
     struct pool_id txn;
@@ -24,6 +28,7 @@ struct sip_branch {
     unsigned status; /* last one received; 0: silent */
     bool done;       /* final response, time-out, error */
     bool cancel;     /* to be cancelled as soon as it answers */
+    bool bye;        /* its caller is gone: hung up by us */
     bool stream;     /* over TCP for its size, where UDP is the usual */
 };
 
@@ -33,6 +38,8 @@ struct sip_fork {
     bool is_probe;
     bool is_inward;         /* to a media server */
     bool is_initial;        /* may be sent to another server */
+    bool is_parallel;       /* several servers at once */
+    bool silence_over;      /* parallel: the silent ones are not waited for */
     bool no_stream;         /* TCP was refused to its size */
     bool cancelled;         /* by the caller */
     bool finished;          /* a final response went back */
@@ -49,6 +56,7 @@ struct sip_fork {
     uint64_t hash;          /* loop hash of the request */
     uint64_t trail;         /* number of its entry, sip_trail.h */
     uint32_t live;          /* transactions not ended */
+    uint32_t breadth;       /* Max-Breadth of each branch; 0: as it came */
     struct pool_id server;  /* the server transaction */
     struct sip_target from;
     struct list node; /* in the forks of the flow it came from */
@@ -56,7 +64,8 @@ struct sip_fork {
     unsigned n;
     unsigned best_status; /* 0: none yet */
     struct buf best;
-    struct buf reason; /* Reason lines for our CANCELs (RFC 3326) */
+    struct buf challenges; /* of others, for a best that is 401 or 407 */
+    struct buf reason;     /* Reason lines for our CANCELs (RFC 3326) */
     struct timer timer_c;
     struct timer silence; /* the newest branch has not said a word */
 };

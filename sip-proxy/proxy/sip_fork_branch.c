@@ -57,7 +57,8 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
         .partner = fork->partner,
     };
     char branch[SIP_BRANCH_TEXT + 1];
-    struct sip_passage passage = {.from = &fork->from,
+    struct sip_passage passage = {.breadth = fork->breadth,
+                                  .from = &fork->from,
                                   .to = to,
                                   .route = &route,
                                   .path = s ? sip_server_path(s) : SIP_PATH_ON};
@@ -113,6 +114,63 @@ static int pick(const struct sip_core *core, const struct sip_fork *fork,
 
     return sip_dispatch_pick(&core->dispatch, fork->group,
                              sip_route_user(request, aor), &fork->tried);
+}
+
+/* The servers of the best rank, up to `max`, best first. */
+static unsigned pick_all(const struct sip_core *core,
+                         const struct sip_fork *fork,
+                         const struct sip_msg *request, unsigned max,
+                         int servers[SIP_FORK_WIDE])
+{
+    const struct sip_server *table = core->dispatch.servers;
+    uint8_t aor[SIP_ROUTE_AOR_MAX];
+    struct span user = sip_route_user(request, aor);
+    struct sip_tried seen = fork->tried;
+    unsigned n = 0;
+
+    while (n < max) {
+        int next = sip_dispatch_pick(&core->dispatch, fork->group, user, &seen);
+
+        if (next < 0 || !table[next].conf.fork ||
+            (n > 0 &&
+             (table[next].up != table[servers[0]].up ||
+              table[next].conf.priority != table[servers[0]].conf.priority)))
+            break;
+        sip_tried_add(&seen, table[next].tag);
+        servers[n++] = next;
+    }
+    return n;
+}
+
+bool sip_fork_spread(struct sip_core *core, struct sip_fork *fork,
+                     const struct sip_msg *request, uint64_t now)
+{
+    uint32_t breadth = sip_rewrite_breadth(request);
+    unsigned max = breadth < SIP_FORK_WIDE ? (unsigned)breadth : SIP_FORK_WIDE;
+    int servers[SIP_FORK_WIDE];
+    unsigned n;
+
+    if (fork->method != SIP_METHOD_INVITE || !fork->is_initial)
+        return false;
+    n = pick_all(core, fork, request, max, servers);
+    if (n < 2)
+        return false;
+    fork->is_parallel = true;
+    fork->breadth = breadth / n;
+    for (unsigned i = 0; i < n; i++) {
+        struct sip_target to;
+        int err;
+
+        sip_tried_add(&fork->tried, core->dispatch.servers[servers[i]].tag);
+        sip_core_server_target(core, servers[i], &to);
+        err = sip_fork_send(core, fork, request, &to, servers[i], now);
+        if (err < 0 && !is_our_own(err))
+            sip_core_server_failed(core, servers[i], now);
+    }
+    SIP_COUNT(core, forked);
+    timers_set(&core->timers, &fork->silence,
+               now + core->config->server_timeout_ms);
+    return fork->n > 0;
 }
 
 bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,

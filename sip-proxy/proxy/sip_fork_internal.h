@@ -51,6 +51,11 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
 bool sip_fork_send_smaller(struct sip_core *core, struct sip_fork *fork,
                            struct sip_branch *b, uint64_t now);
 
+/* A new call of a group whose servers are to be asked all at once: send it to
+ * them. False: it is none, or there are not two of them. */
+bool sip_fork_spread(struct sip_core *core, struct sip_fork *fork,
+                     const struct sip_msg *request, uint64_t now);
+
 /* Choose a media server (`server` -1) and send; again with the next while
  * sending fails. False when there is none (left). */
 bool sip_fork_try_server(struct sip_core *core, struct sip_fork *fork,
@@ -73,6 +78,10 @@ bool sip_fork_all_done(const struct sip_fork *fork);
 /* Nothing more to wait for: the best response goes back. */
 void sip_fork_finish(struct sip_core *core, struct sip_fork *fork,
                      uint64_t now);
+
+/* Of several servers asked at once some have not said a word. */
+void sip_fork_on_silence_of_some(struct sip_core *core, struct sip_fork *fork,
+                                 uint64_t now);
 
 /* No response will come; as if it had been `status`. */
 void sip_fork_branch_failed(struct sip_core *core, struct sip_fork *fork,

@@ -2,6 +2,7 @@
 #include "proxy/sip_fork_internal.h"
 
 #include "proxy/sip_admit.h"
+#include "proxy/sip_orphan.h"
 #include "proxy/sip_rewrite.h"
 
 #define LOG_COMPONENT "sip"
@@ -47,6 +48,8 @@ bool sip_fork_all_done(const struct sip_fork *fork)
  * dead server's time-out). Should one wake up after all, it is cancelled. */
 static bool only_silent_left(const struct sip_fork *fork)
 {
+    if (fork->is_parallel && !fork->silence_over)
+        return sip_fork_all_done(fork);
     for (unsigned i = 0; i < fork->n; i++) {
         if (!fork->branches[i].done && fork->branches[i].status)
             return false;
@@ -54,10 +57,55 @@ static bool only_silent_left(const struct sip_fork *fork)
     return true;
 }
 
+static bool is_challenge(unsigned status)
+{
+    return status == 401 || status == 407;
+}
+
+/* RFC 3261 16.7 step 7: who was challenged by several answers to all. */
+static void add_challenges(struct sip_core *core, struct sip_fork *fork)
+{
+    struct span best = buf_span(&fork->best);
+    ptrdiff_t line = span_find(best, '\n');
+
+    if (!is_challenge(fork->best_status) || line < 0 ||
+        buf_len(&fork->challenges) == 0)
+        return;
+    buf_reset(&core->out);
+    buf_put_span(&core->out, span_head(best, (size_t)line + 1));
+    buf_put_span(&core->out, buf_span(&fork->challenges));
+    buf_put_span(&core->out, span_from(best, (size_t)line + 1));
+    if (buf_err(&core->out))
+        return;
+    buf_reset(&fork->best);
+    buf_put_span(&fork->best, buf_span(&core->out));
+    if (buf_err(&fork->best))
+        buf_reset(&fork->best);
+}
+
+static void keep_challenges(struct sip_fork *fork,
+                            const struct sip_msg *response)
+{
+    static const enum sip_hdr_id ids[] = {SIP_HDR_WWW_AUTHENTICATE,
+                                          SIP_HDR_PROXY_AUTHENTICATE};
+
+    if (!is_challenge(response->status) || !is_challenge(fork->best_status))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        const struct sip_hdr *hdr = sip_msg_find(response, ids[i]);
+
+        for (; hdr; hdr = sip_msg_next(response, hdr))
+            buf_put_span(&fork->challenges, hdr->line);
+    }
+    if (buf_err(&fork->challenges))
+        buf_reset(&fork->challenges);
+}
+
 void sip_fork_finish(struct sip_core *core, struct sip_fork *fork, uint64_t now)
 {
     if (fork->finished)
         return;
+    add_challenges(core, fork);
     if (buf_len(&fork->best) > 0) {
         sip_trail_answered(core->trail, fork->trail, fork->best_status, now);
         if (sip_txn_respond(core->txns, fork->server, buf_span(&fork->best),
@@ -201,6 +249,30 @@ static void on_provisional(struct sip_core *core, struct sip_fork *fork,
                               now);
 }
 
+/* Answered, and the caller's connection is closed. */
+static bool is_orphan(const struct sip_core *core, const struct sip_fork *fork)
+{
+    return fork->is_inward && fork->is_initial && !fork->partner &&
+           fork->method == SIP_METHOD_INVITE &&
+           !sip_flows_find(core->flows, fork->flow);
+}
+
+static void end_orphan(struct sip_core *core, struct sip_fork *fork,
+                       struct sip_branch *b, const struct sip_msg *response,
+                       uint64_t now)
+{
+    int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+    struct sip_target to;
+
+    /* Nobody is left to answer to. */
+    sip_txn_terminate(core->txns, fork->server, now);
+    if (server < 0)
+        return;
+    sip_core_server_target(core, server, &to);
+    sip_orphan_end(core, response, &to, !b->bye, now);
+    b->bye = true;
+}
+
 static void on_success(struct sip_core *core, struct sip_fork *fork,
                        struct sip_branch *b, const struct sip_msg *response,
                        uint64_t now)
@@ -208,7 +280,9 @@ static void on_success(struct sip_core *core, struct sip_fork *fork,
     b->done = true;
     note_success(core, fork, b, response);
     sip_trail_answered(core->trail, fork->trail, response->status, now);
-    if (rewrite(core, fork, response))
+    if (is_orphan(core, fork))
+        end_orphan(core, fork, b, response, now);
+    else if (rewrite(core, fork, response))
         (void)sip_txn_respond(core->txns, fork->server, buf_span(&core->out),
                               now);
     if (!fork->finished) {
@@ -240,6 +314,12 @@ static void drop_silent(struct sip_core *core, struct sip_fork *fork,
     }
 }
 
+/* Another server is asked when none of those asked at once is left. */
+static bool may_go_on(const struct sip_fork *fork)
+{
+    return !fork->is_parallel || sip_fork_all_done(fork);
+}
+
 static void on_failure(struct sip_core *core, struct sip_fork *fork,
                        struct sip_branch *b, const struct sip_msg *response,
                        uint64_t now)
@@ -249,6 +329,8 @@ static void on_failure(struct sip_core *core, struct sip_fork *fork,
     b->done = true;
     if (fork->finished || retry_without_path(core, fork, b, response, now))
         return;
+    if (fork->is_parallel)
+        keep_challenges(fork, response);
     if (is_refused_challenge(fork, status)) {
         SIP_COUNT(core, challenges_refused);
         keep_best(core, fork, 403, span_of(NULL, 0));
@@ -260,7 +342,8 @@ static void on_failure(struct sip_core *core, struct sip_fork *fork,
     }
     if (status >= 600)
         sip_fork_cancel_all(core, fork, now);
-    else if (status == 503 && sip_fork_try_next(core, fork, now))
+    else if (status == 503 && may_go_on(fork) &&
+             sip_fork_try_next(core, fork, now))
         return;
     if (only_silent_left(fork)) {
         sip_fork_finish(core, fork, now);
@@ -321,6 +404,38 @@ static void note_credentials(struct sip_core *core, const struct sip_fork *fork,
                            response, now);
 }
 
+static bool has_silent(const struct sip_fork *fork)
+{
+    for (unsigned i = 0; i < fork->n; i++) {
+        if (!fork->branches[i].done && !fork->branches[i].status)
+            return true;
+    }
+    return false;
+}
+
+void sip_fork_on_silence_of_some(struct sip_core *core, struct sip_fork *fork,
+                                 uint64_t now)
+{
+    bool all_silent = true;
+
+    for (unsigned i = 0; i < fork->n; i++) {
+        const struct sip_branch *b = &fork->branches[i];
+        int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
+
+        if (b->done || b->status)
+            all_silent = false;
+        else if (server >= 0)
+            sip_core_server_failed(core, server, now);
+    }
+    fork->silence_over = true;
+    if (all_silent) {
+        (void)sip_fork_try_next(core, fork, now);
+    } else if (fork->best_status && only_silent_left(fork)) {
+        sip_fork_finish(core, fork, now);
+        drop_silent(core, fork, now);
+    }
+}
+
 void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
                           uint64_t user, const struct sip_msg *response,
                           uint64_t now)
@@ -337,7 +452,8 @@ void sip_fork_on_response(struct sip_core *core, struct pool_id txn,
     note_health(core, fork, b, response->status, now);
     note_credentials(core, fork, response, now);
     b->status = response->status;
-    if (b == &fork->branches[fork->n - 1])
+    if (fork->is_parallel ? !has_silent(fork)
+                          : b == &fork->branches[fork->n - 1])
         timers_cancel(&core->timers, &fork->silence);
     if (response->status < 200)
         on_provisional(core, fork, b, response, now);
@@ -369,7 +485,7 @@ void sip_fork_branch_failed(struct sip_core *core, struct sip_fork *fork,
         return;
     keep_best(core, fork, status, span_of(NULL, 0));
     /* What has rung at one server does not start again at another. */
-    if (!b->status && sip_fork_try_next(core, fork, now))
+    if (!b->status && may_go_on(fork) && sip_fork_try_next(core, fork, now))
         return;
     if (sip_fork_all_done(fork))
         sip_fork_finish(core, fork, now);

@@ -37,7 +37,8 @@ struct sip_core {
     uint64_t ticks;
     uint64_t random[32]; /* drawn in advance, used from the end */
     size_t random_left;
-    struct buf out; /* the message being written */
+    struct buf out;   /* the message being written */
+    struct buf loose; /* sip_strict.h */
     struct sip_edit edit;
     struct sip_hide *hide; /* sip_hide.h; NULL: nothing is hidden */
     struct sip_msg msg;    /* the message being handled */

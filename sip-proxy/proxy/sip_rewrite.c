@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_rewrite.h"
 
+#include "proxy/sip_strict.h"
+
 #include <stdio.h>
 
-enum { VALUE_MAX = 512 };
+enum {
+    VALUE_MAX = 512,
+    BREADTH_DEFAULT = 60, /* RFC 5393 5.3.3.1 */
+};
 
 /* Methods whose requests set up or refresh a route set: a NOTIFY may be the
  * first message of a dialog a forked SUBSCRIBE makes. */
@@ -180,8 +185,9 @@ static void strip(struct sip_core *core)
         sip_edit_remove_name(&core->edit, span_str(core->config->strip[i]));
 }
 
+/* `is_strict`: the Request-URI is replaced already. */
 static void inwards(struct sip_core *core, const struct sip_msg *request,
-                    const struct sip_passage *p)
+                    const struct sip_passage *p, bool is_strict)
 {
     bool is_secure = sip_transport_is_secure(p->to->transport);
     bool is_replaced = false;
@@ -200,16 +206,18 @@ static void inwards(struct sip_core *core, const struct sip_msg *request,
         return;
     if (!is_replaced)
         lower_contacts(core, request);
-    if (request->uri.scheme == SIP_SCHEME_SIPS)
+    if (request->uri.scheme == SIP_SCHEME_SIPS && !is_strict)
         sip_edit_replace(&core->edit, request->uri.scheme_name,
                          span_str("sip"));
 }
 
 static void outwards(struct sip_core *core, const struct sip_msg *request,
-                     const struct sip_passage *p)
+                     const struct sip_passage *p, bool is_strict)
 {
     if (needs_record_route(request))
         record_route(core, request, p);
+    if (is_strict)
+        return;
     if (p->route->contact) {
         struct span was = sip_flow_contact(p->route->flow, request->uri.user);
 
@@ -231,25 +239,52 @@ static uint32_t next_max_forwards(const struct sip_core *core,
     return request->max_forwards - 1 < cap ? request->max_forwards - 1 : cap;
 }
 
+uint32_t sip_rewrite_breadth(const struct sip_msg *request)
+{
+    uint32_t value;
+
+    if (!sip_msg_find(request, SIP_HDR_MAX_BREADTH) ||
+        span_to_u32(sip_msg_value(request, SIP_HDR_MAX_BREADTH), UINT32_MAX,
+                    &value) < 0)
+        return BREADTH_DEFAULT;
+    return value;
+}
+
+/* RFC 5393 5.3.3.1: every request that is passed on has one. */
+static void set_breadth(struct sip_edit *edit, const struct sip_msg *request,
+                        uint32_t share)
+{
+    char text[16];
+
+    if (share == 0 && sip_msg_find(request, SIP_HDR_MAX_BREADTH))
+        return;
+    (void)snprintf(text, sizeof(text), "%u",
+                   (unsigned)(share ? share : BREADTH_DEFAULT));
+    sip_edit_set(edit, SIP_HDR_MAX_BREADTH, span_str(text));
+}
+
 int sip_rewrite_request(struct sip_core *core, const struct sip_msg *request,
                         const struct sip_passage *p)
 {
     struct sip_edit *edit = &core->edit;
     const struct sip_target *via = p->via ? p->via : p->to;
+    bool is_strict;
 
     buf_reset(&core->out);
     sip_edit_begin(edit, request);
-    if (p->route->pop)
+    is_strict = sip_strict_next(core, request, p->route->pop);
+    if (p->route->pop && !is_strict)
         sip_edit_pop(edit, SIP_HDR_ROUTE, p->route->pop);
     sip_edit_via_source(edit, &p->from->remote, false);
     sip_edit_push_via(edit, via->transport,
                       span_str(sip_local_of(core, via)->sent_by), p->branch,
                       span_of(NULL, 0));
     sip_edit_set_max_forwards(edit, next_max_forwards(core, request));
+    set_breadth(edit, request, p->breadth);
     if (p->route->kind == SIP_ROUTE_SERVER)
-        inwards(core, request, p);
+        inwards(core, request, p, is_strict);
     else
-        outwards(core, request, p);
+        outwards(core, request, p, is_strict);
     sip_edit_ensure_content_length(edit);
     return sip_edit_write(edit, &core->out);
 }

@@ -24,6 +24,7 @@ struct sip_passage {
     const struct sip_target *via;
     const struct sip_route *route;
     struct span branch;      /* of our Via */
+    uint32_t breadth;        /* its share of Max-Breadth; 0: all of it */
     uint16_t server_tag;     /* of the media server on the one side */
     enum sip_path_mode path; /* of that server */
 };
@@ -31,6 +32,10 @@ struct sip_passage {
 /* A request. Returns 0 or the edit's error. */
 int sip_rewrite_request(struct sip_core *core, const struct sip_msg *request,
                         const struct sip_passage *passage);
+
+/* Max-Breadth (RFC 5393): how many branches may be open at once, downstream
+ * ones too. */
+uint32_t sip_rewrite_breadth(const struct sip_msg *request);
 
 /* A response to what sip_rewrite_request() made. `register_request`: the
  * REGISTER it answers, NULL for other methods. `flow`: the client's

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_sanity.h"
 
+#include "proxy/sip_rewrite.h"
+
 #include "proxy/sip_branch.h"
 #include "proxy/sip_flow.h"
 
@@ -67,6 +69,8 @@ enum sip_refusal sip_sanity_check(const struct sip_core_config *config,
         return SIP_REFUSED_scheme;
     if (request->has_max_forwards && request->max_forwards == 0)
         return SIP_REFUSED_max_forwards;
+    if (sip_rewrite_breadth(request) == 0)
+        return SIP_REFUSED_max_breadth;
     if (sip_branch_is_loop(request, hash))
         return SIP_REFUSED_loop;
     /* We support no extension a proxy would have to know. */

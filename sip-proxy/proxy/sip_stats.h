@@ -13,6 +13,7 @@
 #define SIP_REFUSAL_MAP(X)                                                     \
     X(max_forwards, 483, "Too Many Hops")                                      \
     X(loop, 482, "Loop Detected")                                              \
+    X(max_breadth, 440, "Max-Breadth Exceeded")                                \
     X(extension, 420, "Bad Extension")                                         \
     X(scheme, 416, "Unsupported URI Scheme")                                   \
     X(method, 403, "Forbidden")                                                \
@@ -83,6 +84,12 @@ const char *sip_refusal_label(enum sip_refusal refusal);
     X(COUNTER, timer_c, "timer_c", "", "INVITE given up after timer C")        \
     X(COUNTER, abandoned, "abandoned", "",                                     \
       "INVITE cancelled because the caller's connection closed")               \
+    X(COUNTER, orphans, "orphans", "",                                         \
+      "calls answered when the caller was gone, hung up by us")                \
+    X(COUNTER, forked, "forked", "",                                           \
+      "calls given to several media servers at once")                          \
+    X(COUNTER, strict_routes, "strict_routes", "",                             \
+      "requests from and to strict routers, put right")                        \
     X(COUNTER, handed_over, "handed_over", "",                                 \
       "messages given to the worker that owns the connection")                 \
     X(COUNTER, hand_over_refused, "hand_over_refused", "",                     \

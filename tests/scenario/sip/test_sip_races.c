@@ -701,19 +701,30 @@ END_TEST
 
 /* --- hang-ups in the middle --- */
 
-START_TEST(an_answer_for_a_client_that_is_gone_is_lost_quietly)
+START_TEST(an_answer_for_a_client_that_is_gone_is_hung_up)
 {
     const struct sent *s = invite();
-    const char *taken = response(s, 200, "bo");
+    char taken[WORLD_MESSAGE];
 
+    (void)snprintf(
+        taken, sizeof(taken), "%s",
+        world_answer(s, 200, "bo", "Contact: <sip:bob@10.0.0.10:5060>\r\n"));
     a_says(response(s, 180, "bo"));
     expect_to_client("SIP/2.0 180");
     world_disconnect(0);
     expect_to_a("CANCEL");
     a_says(taken); /* crossed the CANCEL */
+    s = world_expect("ACK sip:", -1, WORLD_SERVER_A);
+    ck_assert_ptr_nonnull(strstr(s->text, "CSeq: 1 ACK\r\n"));
+    ck_assert_ptr_nonnull(strstr(s->text, ";tag=bo"));
+    s = world_expect("BYE sip:", -1, WORLD_SERVER_A);
+    ck_assert_ptr_nonnull(strstr(s->text, "CSeq: 2 BYE\r\n"));
+    a_says(response(s, 200, ""));
     a_says(taken);
+    expect_to_a("ACK");
     expect_nothing();
     ck_assert_uint_eq(world.stats[0].abandoned, 1);
+    ck_assert_uint_eq(world.stats[0].orphans, 1);
 }
 END_TEST
 
@@ -862,7 +873,7 @@ static TCase *repeats(void)
     tcase_add_loop_test(tc,
                         an_old_client_is_answered_cancelled_and_acknowledged, 0,
                         ARRAY_SIZE(old_vias));
-    tcase_add_test(tc, an_answer_for_a_client_that_is_gone_is_lost_quietly);
+    tcase_add_test(tc, an_answer_for_a_client_that_is_gone_is_hung_up);
     tcase_add_test(tc,
                    a_client_that_hangs_up_before_any_answer_is_cancelled_later);
     tcase_add_test(
