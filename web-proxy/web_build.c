@@ -55,6 +55,7 @@ static void release(struct web_site *site)
     web_pages_free(built->pages);
     web_tokens_free(built->tokens);
     mem_free(site->upstreams);
+    mem_free(site->peers);
     config_unref(built->config);
     mem_free(built);
 }
@@ -308,6 +309,22 @@ static const struct web_jwt *jwt_of(const void *arg, const char *name)
     return web_tokens_find(((const struct built_site *)arg)->tokens, name);
 }
 
+/* ---- clients with certificates ---- */
+
+static int build_peers(struct web_site *site, const struct web_config *c)
+{
+    site->peers = mem_zarray(c->clients.n + 1, sizeof(*site->peers));
+    if (!site->peers)
+        return -ENOMEM;
+    site->n_peers = c->clients.n;
+    for (size_t i = 0; i < c->clients.n; i++) {
+        site->peers[i].host = c->clients.items[i].host;
+        site->peers[i].field = c->clients.items[i].field;
+        site->peers[i].required = c->clients.items[i].mode == 0;
+    }
+    return 0;
+}
+
 /* ---- the whole ---- */
 
 static void set_hsts(struct built_site *built, const struct web_config *c)
@@ -373,7 +390,9 @@ int web_config_site(const struct config *config, struct web_site *old,
     site->access_log = c->access_log;
     set_limits(&site->limits, c);
     set_hsts(built, c);
-    err = build_zones(built, c, old);
+    err = build_peers(site, c);
+    if (err == 0)
+        err = build_zones(built, c, old);
     if (err == 0)
         err = build_upstreams(built, c, old, error);
     if (err == 0)

@@ -167,6 +167,7 @@ static void set_guard(const struct web_build_context *x,
     r->allowed = (struct web_nets){c->allow.items, c->allow.n};
     r->denied = (struct web_nets){c->deny.items, c->deny.n};
     r->maintenance = c->maintenance;
+    r->wants_certificate = c->client_certificate;
     r->zone = x->zone(x->arg, c->zone);
     r->rule.burst = c->burst;
     r->rule.pace = c->nodelay ? WEB_ZONE_NODELAY : WEB_ZONE_DELAY;

@@ -49,6 +49,12 @@ static const struct option_def options[] = {
      .fallback = "1.2",
      .flags = OPT_RELOAD,
      .help = "lowest TLS version"},
+    {.name = "client-auth",
+     .type = OPT_OBJECT,
+     .object = &web_config_clients_table,
+     .offset = FIELD(clients),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "a host whose clients show certificates: api.example.com=ca.pem"},
     {.name = "external-port",
      .type = OPT_U16,
      .offset = FIELD(external_port),
@@ -395,6 +401,7 @@ static void check(struct config_build *build, void *values)
     web_config_zones_check(build, c);
     web_tokens_check(build, c);
     web_config_routes_check(build, c);
+    web_config_clients_check(build, c);
     web_config_streams_check(build, c);
     web_config_egress_check(build, c);
     web_config_pages_check(build, c);

@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "proxy/web_site.h"
+#include "web_config_clients.h"
 #include "web_config_egress.h"
 #include "web_config_pages.h"
 #include "web_config_routes.h"
@@ -51,6 +52,7 @@ struct web_config {
     CONFIG_LIST(struct web_config_zone) zones;
     CONFIG_LIST(struct web_config_token) tokens;
     CONFIG_LIST(struct web_config_route) routes;
+    CONFIG_LIST(struct web_config_client) clients;
     CONFIG_LIST(struct web_config_stream) streams;
     CONFIG_LIST(struct web_config_egress) egress;
     struct web_config_egress_limits egress_limits;

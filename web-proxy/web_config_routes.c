@@ -101,6 +101,12 @@ static const struct option_def route_options[] = {
      .offset = FIELD(maintenance),
      .fallback = "false",
      .help = "answer 503"},
+    {.name = "client-certificate",
+     .type = OPT_BOOL,
+     .offset = FIELD(client_certificate),
+     .fallback = "false",
+     .help = "403 without a certificate that client-auth of its host finds "
+             "good"},
     {.name = "answer-fields",
      .type = OPT_STRING,
      .offset = FIELD(answer_fields),

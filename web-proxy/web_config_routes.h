@@ -22,6 +22,7 @@ struct web_config_route {
     struct cidr_list allow;
     struct cidr_list deny;
     bool maintenance;
+    bool client_certificate;
     struct string_list answer_fields;
     bool answer_urls;
     bool cookie_secure;

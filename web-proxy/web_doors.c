@@ -69,7 +69,12 @@ choose(struct stream *stream, const struct first_bytes *first, void *arg)
     stream_set_mark(stream, mark);
     if (mark != MARK_HTTPS)
         return take(LISTENER_TAKE_PLAIN);
-    return take(first->kind == FIRST_TLS ? LISTENER_TAKE_TLS : LISTENER_REFUSE);
+    if (first->kind != FIRST_TLS)
+        return take(LISTENER_REFUSE);
+    return (struct listener_verdict){
+        .choice = LISTENER_TAKE_TLS,
+        .tls = web_tls_for(way->doors->tls, first->hello.server_name),
+    };
 }
 
 /* ---- what is ready ---- */

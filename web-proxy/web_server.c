@@ -15,6 +15,7 @@
 #include "web_files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 enum {
@@ -317,6 +318,26 @@ static bool speaks_h2(const struct stream *stream)
     return protocol && strcmp(protocol, "h2") == 0;
 }
 
+/* Of a TLS session under the rules of a host (proxy/web_peer.h). */
+static int tell_peer(struct web_session *session, const struct stream *stream)
+{
+    const struct tls_session *tls = stream_tls(stream);
+    const char *label = tls ? tls_session_label(tls) : "";
+    struct web_peer *peer;
+
+    if (!label[0])
+        return 0;
+    peer = web_peer_new();
+    if (!peer)
+        return -ENOMEM;
+    (void)snprintf(peer->host, sizeof(peer->host), "%s", label);
+    (void)tls_session_peer_subject(tls, peer->subject, sizeof(peer->subject));
+    peer->verified = tls_session_peer_verified(tls);
+    web_session_set_peer(session, peer);
+    web_peer_unref(peer);
+    return 0;
+}
+
 static void on_session(void *arg, struct stream *stream,
                        const struct web_entry *entry)
 {
@@ -333,6 +354,10 @@ static void on_session(void *arg, struct stream *stream,
         return;
     }
     stream_set_events(stream, &client_events, session);
+    if (tell_peer(session, stream) < 0) {
+        stream_close(stream);
+        web_session_on_closed(session, now);
+    }
     arm(server);
 }
 

@@ -16,6 +16,9 @@ struct port_tls {
 struct web_tls {
     unsigned refs; /* atomic */
     struct tls_ctx *https;
+    struct web_peer_rule *rules; /* hosts whose clients show certificates, */
+    struct tls_ctx **hosts;      /* and the context of each */
+    size_t n_hosts;
     struct port_tls *ports;
     size_t n_ports;
 };
@@ -29,6 +32,7 @@ struct loading {
 };
 
 static int load(struct loading *l, const char *const *alpn,
+                const struct web_config_client *client,
                 struct tls_ctx **ret_ctx)
 {
     struct tls_ctx_options options = l->options;
@@ -36,6 +40,13 @@ static int load(struct loading *l, const char *const *alpn,
     int err;
 
     options.alpn = alpn;
+    if (client) {
+        options.ca_file = client->ca_file;
+        options.crl_file = client->crl_file;
+        options.verify =
+            client->mode == 0 ? TLS_VERIFY_REQUIRED : TLS_VERIFY_OPTIONAL;
+        options.label = client->host;
+    }
     err = tls_ctx_new(ret_ctx, &options, text);
     if (err < 0)
         buf_printf(l->error, "%s\n", text[0] ? text : err_str(err));
@@ -62,6 +73,41 @@ static int begin(struct loading *l, struct tls_tickets *tickets)
         .tickets = tickets,
     };
     return 0;
+}
+
+/* ---- hosts whose clients show certificates ---- */
+
+/* The names are the contexts' own labels: they live as long. */
+static int load_hosts(struct loading *l, struct web_tls *tls,
+                      const char *const *alpn)
+{
+    size_t n = l->config->clients.n;
+    int err = 0;
+
+    tls->rules = mem_zarray(n + 1, sizeof(*tls->rules));
+    tls->hosts = mem_zarray(n + 1, sizeof(struct tls_ctx *));
+    if (!tls->rules || !tls->hosts)
+        return -ENOMEM;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        err = load(l, alpn, &l->config->clients.items[i], &tls->hosts[i]);
+        if (err < 0)
+            break;
+        tls->rules[i].host = tls_ctx_label(tls->hosts[i]);
+        tls->n_hosts = i + 1;
+    }
+    return err;
+}
+
+struct tls_ctx *web_tls_for(const struct web_tls *tls, struct span name)
+{
+    const struct web_peer_rule *rule;
+    struct web_host host;
+
+    /* In lower case, as HTTP's host will be. */
+    if (tls->n_hosts == 0 || web_host_parse(name, &host) < 0)
+        return tls->https;
+    rule = web_peer_find(tls->rules, tls->n_hosts, web_host_name(&host));
+    return rule ? tls->hosts[rule - tls->rules] : tls->https;
 }
 
 /* ---- listeners tls: ---- */
@@ -95,7 +141,7 @@ static int load_port(struct loading *l, struct web_tls *tls, uint16_t port)
 
     if (!alpn)
         return -ENOMEM;
-    err = load(l, alpn, &p->ctx);
+    err = load(l, alpn, NULL, &p->ctx);
     mem_free(alpn);
     if (err < 0)
         return err;
@@ -125,6 +171,7 @@ int web_tls_load(struct web_tls **ret_tls, const struct web_config *config,
                  struct tls_tickets *tickets, struct buf *error)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
+    const char *const *offered = config->http2 ? alpn : alpn + 1;
     struct loading l = {.config = config, .error = error};
     struct web_tls *tls = mem_zalloc(sizeof(*tls));
     int err = 0;
@@ -135,7 +182,9 @@ int web_tls_load(struct web_tls **ret_tls, const struct web_config *config,
     if (config->certificates.n > 0) {
         err = begin(&l, tickets);
         if (err == 0)
-            err = load(&l, config->http2 ? alpn : alpn + 1, &tls->https);
+            err = load(&l, offered, NULL, &tls->https);
+        if (err == 0)
+            err = load_hosts(&l, tls, offered);
         if (err == 0)
             err = load_ports(&l, tls);
         mem_free(l.pairs);
@@ -161,6 +210,10 @@ void web_tls_unref(struct web_tls *tls)
     tls_ctx_unref(tls->https);
     for (size_t i = 0; i < tls->n_ports; i++)
         tls_ctx_unref(tls->ports[i].ctx);
+    for (size_t i = 0; i < tls->n_hosts; i++)
+        tls_ctx_unref(tls->hosts[i]);
+    mem_free(tls->hosts);
+    mem_free(tls->rules);
     mem_free(tls->ports);
     mem_free(tls);
 }

@@ -24,6 +24,11 @@ void web_tls_unref(struct web_tls *tls);
 /* Contexts are borrowed. That of HTTPS; NULL: there are no certificates. */
 struct tls_ctx *web_tls_https(const struct web_tls *tls);
 
+/* That of HTTPS for clients that ask for this name (as written; empty: none):
+ * one that wants certificates of them is labelled with the host of its rule
+ * (tls_session_label()). */
+struct tls_ctx *web_tls_for(const struct web_tls *tls, struct span name);
+
 /* That of a listener tls: with this port. */
 struct tls_ctx *web_tls_port(const struct web_tls *tls, uint16_t port);
 

@@ -238,6 +238,8 @@ static int load_files(struct tls_ctx *ctx, const struct tls_ctx_options *o,
 
     if (o->ca_file)
         err = tls_load_certificates("CA file", o->ca_file, &ctx->ca, error);
+    if (err == 0 && o->crl_file)
+        err = tls_load_revoked(o->crl_file, &ctx->crl, error);
     if (err < 0 || o->n_pairs == 0)
         return err;
     ctx->pairs = mem_zarray(o->n_pairs, sizeof(*ctx->pairs));
@@ -304,7 +306,8 @@ static int set_up_conf(struct tls_ctx *ctx, const struct tls_ctx_options *o,
         mbedtls_ssl_conf_preference_order(
             conf, MBEDTLS_SSL_SRV_CIPHERSUITE_ORDER_SERVER);
     if (o->ca_file)
-        mbedtls_ssl_conf_ca_chain(conf, &ctx->ca, NULL);
+        mbedtls_ssl_conf_ca_chain(conf, &ctx->ca,
+                                  o->crl_file ? &ctx->crl : NULL);
     if (ctx->n_pairs > 0 && !ctx->strict_sni &&
         mbedtls_ssl_conf_own_cert(conf, &ctx->pairs[0].chain,
                                   &ctx->pairs[0].key) != 0)
@@ -360,6 +363,14 @@ static int set_up(struct tls_ctx *ctx, const struct tls_ctx_options *o,
     return err < 0 ? err : copy_alpn(ctx, o->alpn, error);
 }
 
+static int set_label(struct tls_ctx *ctx, const char *label)
+{
+    if (!label)
+        return 0;
+    ctx->label = mem_strdup(label);
+    return ctx->label ? 0 : -ENOMEM;
+}
+
 int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
                 char error[TLS_ERROR_SIZE])
 {
@@ -381,8 +392,11 @@ int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
     mbedtls_ssl_config_init(&ctx->conf);
     mbedtls_ssl_config_init(&ctx->dtls);
     mbedtls_x509_crt_init(&ctx->ca);
+    mbedtls_x509_crl_init(&ctx->crl);
 
-    err = load_files(ctx, options, error);
+    err = set_label(ctx, options->label);
+    if (err == 0)
+        err = load_files(ctx, options, error);
     if (err == 0)
         err = set_up(ctx, options, error);
     if (err < 0) {
@@ -393,6 +407,11 @@ int tls_ctx_new(struct tls_ctx **ret_ctx, const struct tls_ctx_options *options,
     }
     *ret_ctx = ctx;
     return 0;
+}
+
+const char *tls_ctx_label(const struct tls_ctx *ctx)
+{
+    return ctx->label ? ctx->label : "";
 }
 
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx)
@@ -408,6 +427,8 @@ void tls_ctx_unref(struct tls_ctx *ctx)
     mbedtls_ssl_config_free(&ctx->conf);
     mbedtls_ssl_config_free(&ctx->dtls);
     mbedtls_x509_crt_free(&ctx->ca);
+    mbedtls_x509_crl_free(&ctx->crl);
+    mem_free(ctx->label);
     for (size_t i = 0; i < ctx->n_pairs; i++)
         tls_load_deinit(&ctx->pairs[i]);
     mem_free(ctx->pairs);

@@ -68,7 +68,10 @@ struct tls_ctx_options {
     size_t n_pairs;
     bool strict_sni;
 
-    const char *ca_file; /* PEM; needed unless nothing is verified */
+    const char *ca_file;  /* PEM; needed unless nothing is verified */
+    const char *crl_file; /* PEM: revoked by these; one that has ended makes
+                             every certificate of its authority bad */
+    const char *label;    /* tls_session_label(), copied; NULL: "" */
     enum tls_verify verify;
     enum tls_version min_version;
     enum tls_version max_version;
@@ -91,6 +94,9 @@ struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
 
 /* The last one releases. NULL is fine. */
 void tls_ctx_unref(struct tls_ctx *ctx);
+
+/* As in the options; "" when there is none. */
+const char *tls_ctx_label(const struct tls_ctx *ctx);
 
 /* Index of the key pair for the name asked for (no name: empty span), or -1
  * when there is none (strict). Case does not matter. */

@@ -127,6 +127,22 @@ int tls_load_certificates(const char *what, const char *file,
     return 0;
 }
 
+int tls_load_revoked(const char *file, mbedtls_x509_crl *crl,
+                     char error[TLS_ERROR_SIZE])
+{
+    struct text_file text = {NULL, 0};
+    int code;
+    int err = read_file(file, &text);
+
+    if (err < 0)
+        return explain(error, "CRL file", file, err_str(err));
+    code = mbedtls_x509_crl_parse(crl, text.data, text.len);
+    drop_file(&text);
+    if (code == MBEDTLS_ERR_X509_ALLOC_FAILED)
+        return -ENOMEM;
+    return code == 0 ? 0 : explain_code(error, "CRL file", file, code);
+}
+
 static int load_key(mbedtls_pk_context *key, const char *file,
                     char error[TLS_ERROR_SIZE])
 {

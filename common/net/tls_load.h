@@ -13,6 +13,10 @@ void tls_load_deinit(struct tls_pair *pair);
 int tls_load_certificates(const char *what, const char *file,
                           mbedtls_x509_crt *crt, char error[TLS_ERROR_SIZE]);
 
+/* The same for lists of revoked certificates. */
+int tls_load_revoked(const char *file, mbedtls_x509_crl *crl,
+                     char error[TLS_ERROR_SIZE]);
+
 /* Certificate, chain and the key that belongs to it; the same results. Logs a
  * warning about a certificate that is not valid now or ends soon. */
 int tls_load_pair(struct tls_pair *pair, const struct tls_key_pair *files,

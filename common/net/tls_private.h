@@ -27,6 +27,8 @@ struct tls_ctx {
     mbedtls_ssl_config conf;
     mbedtls_ssl_config dtls; /* when has_dtls */
     mbedtls_x509_crt ca;
+    mbedtls_x509_crl crl;
+    char *label; /* NULL: none */
     struct tls_pair *pairs;
     size_t n_pairs;
     char **alpn; /* NULL at the end; NULL: none */

@@ -325,6 +325,11 @@ const char *tls_session_server_name(const struct tls_session *session)
     return session->server_name ? session->server_name : "";
 }
 
+const char *tls_session_label(const struct tls_session *session)
+{
+    return session->ctx->label ? session->ctx->label : "";
+}
+
 bool tls_session_resumed(const struct tls_session *session)
 {
     return session->resumed;

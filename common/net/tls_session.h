@@ -84,6 +84,9 @@ const char *tls_session_alpn(const struct tls_session *session);
  * (or the handshake has failed). */
 const char *tls_session_server_name(const struct tls_session *session);
 
+/* The label of its context: which of several the session was made with. */
+const char *tls_session_label(const struct tls_session *session);
+
 /* The handshake was shortened by a ticket of ours (server). */
 bool tls_session_resumed(const struct tls_session *session);
 

@@ -112,6 +112,9 @@ struct web_session *web_core_on_accept_h2(struct web_core *core, void *io,
                                           const struct addr *client,
                                           const struct web_entry *entry,
                                           uint64_t now);
+/* Who the client is by its TLS session, right after on_accept; a reference is
+ * taken. */
+void web_session_set_peer(struct web_session *session, struct web_peer *peer);
 void web_session_on_data(struct web_session *session, struct span data,
                          uint64_t now);
 void web_session_on_writable(struct web_session *session, uint64_t now);

@@ -173,6 +173,11 @@ static bool is_own_field(const struct web_request *rq, struct span name)
         if (web_forward_is_field(name, rq->own_fields[i]))
             return true;
     }
+    for (size_t i = 0; i < rq->n_peers; i++) {
+        if (rq->peers[i].field &&
+            web_forward_is_field(name, rq->peers[i].field))
+            return true;
+    }
     return false;
 }
 
@@ -371,8 +376,22 @@ static void put_identity(struct writer *w, const struct web_request *rq)
     PUT(w, "\r\n");
 }
 
+static void put_subject(struct writer *w, const struct web_request *rq)
+{
+    if (!rq->subject_field)
+        return;
+    put_span(w, span_str(rq->subject_field));
+    PUT(w, ": ");
+    put_span(w, span_str(rq->peer->subject));
+    PUT(w, "\r\n");
+}
+
 /* Our own lines, without what comes from the request. */
-enum { OWN_LINES = 512, IDENTITY_LINE = JWT_CLAIM_MAX + 128 };
+enum {
+    OWN_LINES = 512,
+    IDENTITY_LINE = JWT_CLAIM_MAX + 128,
+    SUBJECT_LINE = WEB_PEER_SUBJECT_SIZE + 128,
+};
 
 void web_forward_request(struct buf *out, const struct web_request *rq,
                          const struct web_forward_request *how)
@@ -386,7 +405,8 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     struct span path = how->path.ptr ? how->path : rq->path;
     size_t most = msg->head.len + msg->headers_n + path.len +
                   rq->query.len + host.len + 2 * msg->host.len + OWN_LINES +
-                  (rq->identity_field ? IDENTITY_LINE : 0);
+                  (rq->identity_field ? IDENTITY_LINE : 0) +
+                  (rq->subject_field ? SUBJECT_LINE : 0);
 
     begin(&w, out, most);
     put_request_line(&w, rq, path);
@@ -406,6 +426,7 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     run_flush(&run, &w);
     put_client(&w, rq, how);
     put_identity(&w, rq);
+    put_subject(&w, rq);
     if (how->via)
         PUT(&w, "Via: 1.1 edge\r\n");
     put_request_framing(&w, rq, how);

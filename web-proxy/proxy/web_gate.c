@@ -91,6 +91,18 @@ static int judge_jwt(const struct web_route *route, struct web_request *rq,
     return verdict->status;
 }
 
+/* 0, or the status that refuses it. */
+static int judge_peer(const struct web_site *site,
+                      const struct web_route *route, struct web_request *rq)
+{
+    const struct web_peer_rule *rule =
+        web_peer_find(site->peers, site->n_peers, web_host_name(&rq->host));
+
+    if (rule && rule->field && rq->peer && rq->peer->verified)
+        rq->subject_field = rule->field;
+    return web_peer_judge(rule, rq->peer, route->wants_certificate);
+}
+
 bool web_gate_is_plain(const struct web_site *site,
                        const struct web_request *rq)
 {
@@ -113,10 +125,15 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
 
     rq->own_fields = site->own_fields;
     rq->n_own_fields = site->n_own_fields;
+    rq->peers = site->peers;
+    rq->n_peers = site->n_peers;
     if (!route)
         return refuse(WEB_GATE_NO_ROUTE, 404, NULL);
     if (!may_come(route, client))
         return refuse(WEB_GATE_CLIENT, 403, route);
+    status = judge_peer(site, route, rq);
+    if (status != 0)
+        return refuse(WEB_GATE_CERTIFICATE, status, route);
     if (in_maintenance(site, route, client))
         return refuse(WEB_GATE_MAINTENANCE, 503, route);
     if (!has_method(route, rq))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* web_gate.h - may this request pass, and by which route? All refusals that
- * need no back end are decided here, in this order: route, client, maintenance,
- * method, rate, kind, token, size. Pure but for the zone's account. */
+ * need no back end are decided here, in this order: route, client, its
+ * certificate, maintenance, method, rate, kind, token, size. Pure but for the zone's account. */
 #ifndef WEB_GATE_H
 #define WEB_GATE_H
 
@@ -13,6 +13,7 @@ enum web_gate_reason {
     WEB_GATE_REDIRECT,
     WEB_GATE_NO_ROUTE,
     WEB_GATE_CLIENT,
+    WEB_GATE_CERTIFICATE,
     WEB_GATE_MAINTENANCE,
     WEB_GATE_METHOD,
     WEB_GATE_RATE,

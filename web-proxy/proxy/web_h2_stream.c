@@ -393,6 +393,7 @@ static struct web_h2_stream *stream_new(struct web_h2 *conn, int32_t id)
     st->s.entry = conn->s.entry;
     st->s.client = conn->s.client;
     st->s.client_name = conn->s.client_name;
+    st->s.peer = web_peer_ref(conn->s.peer);
     st->conn = conn;
     st->id = id;
     list_init(&st->ready);

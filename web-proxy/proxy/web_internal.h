@@ -161,6 +161,7 @@ struct web_session {
     bool head_only;  /* the request is HEAD */
     bool tunnels;    /* it is an extended CONNECT: 2xx opens a tunnel */
     bool wants_json; /* rather than a page */
+    struct web_peer *peer; /* by its TLS session; NULL: nothing is known */
     const struct web_edits *edits; /* of its route; NULL: the site's */
     uint8_t minor;                 /* of the request: HTTP/1.0 or 1.1 */
     uint32_t requests;

@@ -45,6 +45,9 @@ int web_request_read(struct web_request *rq, const struct http_msg *msg)
     rq->stripped = span_of(NULL, 0);
     rq->own_fields = NULL;
     rq->n_own_fields = 0;
+    rq->peers = NULL;
+    rq->n_peers = 0;
+    rq->subject_field = NULL;
 
     if (msg->host.len > 0 && web_host_parse(msg->host, &rq->host) < 0)
         return 400;

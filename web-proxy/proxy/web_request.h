@@ -10,6 +10,7 @@
 #include "base/jwt.h"
 #include "http/http_msg.h"
 #include "proxy/web_host.h"
+#include "proxy/web_peer.h"
 #include "ws/ws_handshake.h"
 
 enum {
@@ -26,6 +27,7 @@ struct web_request {
     bool has_query; /* "/a?" has an empty one */
     bool websocket; /* asks for an upgrade to WebSocket */
     bool secure;    /* came by HTTPS; set before reading */
+    const struct web_peer *peer; /* the client by TLS, or NULL; set before */
     bool tunnel;    /* an extended CONNECT of HTTP/2 is behind it; the same */
     struct ws_handshake handshake;
 
@@ -37,6 +39,9 @@ struct web_request {
     /* Fields in which back ends expect our word; the client's are dropped. */
     const char *const *own_fields;
     size_t n_own_fields;
+    const struct web_peer_rule *peers; /* their fields, the same */
+    size_t n_peers;
+    const char *subject_field; /* is sent with peer->subject; NULL: none */
 };
 
 /* Read a head the parser has accepted. Returns 0, or the HTTP status that

@@ -64,6 +64,7 @@ struct web_route {
     const char *allow;   /* `methods` as text */
     struct web_nets allowed, denied; /* clients; none allowed: all are */
     bool maintenance;                /* 503, but for testers */
+    bool wants_certificate;          /* 403 without a good one */
     bool put_right;                  /* Location and Set-Cookie */
     bool cookie_secure;              /* add Secure over HTTPS */
     struct web_edits edits;          /* the site's and its own */

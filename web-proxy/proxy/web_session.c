@@ -44,6 +44,8 @@ void session_destroy(struct web_session *s)
 void session_recycle(struct web_core *core, struct web_session *s)
 {
     list_remove(&s->node);
+    web_peer_unref(s->peer);
+    s->peer = NULL;
     if (s->ops->recycle) {
         s->ops->recycle(s);
         return;
@@ -121,6 +123,11 @@ struct web_session *web_core_on_accept_h2(struct web_core *core, void *io,
                                           uint64_t now)
 {
     return accept_session(core, io, client, entry, true, now);
+}
+
+void web_session_set_peer(struct web_session *session, struct web_peer *peer)
+{
+    session->peer = web_peer_ref(peer);
 }
 
 void session_forget_request(struct web_session *s)
@@ -284,6 +291,9 @@ static void count_refusal(struct web_core *core, enum web_gate_reason reason)
     case WEB_GATE_CLIENT:
         stats_inc(&stats->refused_client);
         break;
+    case WEB_GATE_CERTIFICATE:
+        stats_inc(&stats->refused_certificate);
+        break;
     case WEB_GATE_MAINTENANCE:
         stats_inc(&stats->refused_maintenance);
         break;
@@ -438,6 +448,7 @@ void session_on_request(struct web_session *s, const struct http_msg *msg)
     /* Content that we refuse would have to be read: rather close. */
     s->persists = msg->is_persistent && msg->framing == HTTP_FRAMING_NONE;
     rq->secure = s->entry->secure;
+    rq->peer = s->peer;
     rq->tunnel = s->tunnels;
     status = web_request_read(rq, msg);
     if (status == 0 && s->entry->redirect &&

@@ -11,6 +11,7 @@
 #include "base/cidr.h"
 #include "proxy/web_errors.h"
 #include "proxy/web_health.h"
+#include "proxy/web_peer.h"
 #include "proxy/web_route.h"
 
 struct tls_ctx;
@@ -115,6 +116,8 @@ struct web_site {
     size_t n_exempt;
     const char *const *own_fields; /* fields that a token check writes */
     size_t n_own_fields;
+    struct web_peer_rule *peers; /* hosts whose clients show certificates */
+    size_t n_peers;
     struct span hsts;         /* Strict-Transport-Security; empty: not sent */
     struct web_errors errors; /* the operator's pages */
     struct web_edits edits;   /* for answers that belong to no route */

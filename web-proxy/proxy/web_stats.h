@@ -43,6 +43,8 @@
       "requests refused by us")                                                \
     X(COUNTER, refused_client, "refused", "reason=\"client\"",                 \
       "requests refused by us")                                                \
+    X(COUNTER, refused_certificate, "refused", "reason=\"certificate\"",       \
+      "requests refused by us")                                                \
     X(COUNTER, refused_maintenance, "refused", "reason=\"maintenance\"",       \
       "requests refused by us")                                                \
     X(COUNTER, refused_zone, "refused", "reason=\"rate\"",                     \
