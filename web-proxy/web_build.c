@@ -358,6 +358,7 @@ static void set_limits(struct web_limits *l, const struct web_config *c)
     l->requests_max = c->requests_per_connection;
     l->sessions_max = c->connections;
     l->delayed_max = c->delayed;
+    l->drain_ms = c->common.drain_time;
     l->h2_streams = c->h2_streams;
     l->h2_window = (uint32_t)c->h2_window;
     l->h2_resets = c->h2_resets;

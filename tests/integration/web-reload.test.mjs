@@ -162,6 +162,21 @@ test("a stop answers what is under way, closes WebSockets after the time given, 
   proxy = null;
 });
 
+test("a WebSocket that is still open hears that we go away", { skip }, async () => {
+  const seen = [];
+  const socket = new WebSocket(`wss://127.0.0.1:${httpsPort}/a/ws`, { ca: fs.readFileSync(certs.ca) });
+  backend.server.on("upgrade", (request, raw) => raw.on("data", (part) => seen.push(part)));
+  await once(socket, "open");
+  socket.send("hello");
+  await once(socket, "message");
+  proxy.signal("SIGTERM");
+  const [code] = await once(socket, "close");
+  assert.equal(code, 1001);
+  assert.equal((await proxy.stop()).code, 0);
+  const frames = Buffer.concat(seen);
+  assert.equal(frames[frames.length - 8], 0x88, "the back end hears it, too");
+});
+
 test("a drain by hand ends when the last session has", async () => {
   const agent = new http.Agent({ keepAlive: true });
   const request = http.get({ port: httpPort, path: "/a?wait=300", agent });

@@ -145,7 +145,7 @@ test("the short form of the command line takes several servers", async () => {
 
 test("servers that cannot be one group are refused", async () => {
   for (const [upstream, why] of [
-    [`a=http://127.0.0.1:1,https://127.0.0.1:2`, /mixes https and http/],
+    [`a=http://127.0.0.1:1,https://127.0.0.1:2`, /mixes http and https/],
     [`a=http://127.0.0.1:1,http://127.0.0.1:1`, /twice/],
     [`a=http://127.0.0.1:1,http://127.0.0.1:2,weights=1`, /1 given for 2 servers/],
     [`a=http://127.0.0.1:1,max-fials`, /max-fials/],

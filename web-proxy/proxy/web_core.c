@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+enum { FAREWELL_MS = 2000 };
+
 /* ---- views ---- */
 
 static int view_new(struct web_core *core, struct web_site *site,
@@ -102,6 +104,8 @@ int web_core_new(struct web_core **ret_core,
     timers_init(&core->timers);
     buf_init(&core->out, WEB_HEAD_BUFFER_MAX);
     web_shown_init(&core->shown);
+    timer_init(&core->farewell, WEB_TIMER_FAREWELL);
+    list_init(&core->tunnels);
     list_init(&core->views);
     list_init(&core->flush);
     list_init(&core->sessions);
@@ -156,6 +160,23 @@ void web_core_free(struct web_core *core)
     mem_free(core);
 }
 
+/* Shortly before the end, so that there is time for answers. */
+static void set_farewell(struct web_core *core)
+{
+    uint64_t whole = core->view->site->limits.drain_ms;
+    uint64_t left = whole / 4 < FAREWELL_MS ? whole / 4 : FAREWELL_MS;
+
+    timers_set(&core->timers, &core->farewell, core->now + whole - left);
+}
+
+static void say_farewell(struct web_core *core)
+{
+    struct list *node;
+
+    while ((node = list_first(&core->tunnels)))
+        tunnel_farewell(CONTAINER_OF(node, struct web_exchange, node));
+}
+
 void web_core_drain(struct web_core *core)
 {
     core->draining = true;
@@ -166,6 +187,7 @@ void web_core_drain(struct web_core *core)
         s->ops->drain(s);
     }
     view_close_idle(core->view);
+    set_farewell(core);
     core_leave(core);
 }
 
@@ -205,6 +227,8 @@ void web_core_on_timer(struct web_core *core, uint64_t now)
     while ((timer = timers_take_expired(&core->timers, now))) {
         if (timer->kind == WEB_TIMER_SESSION)
             session_on_timer(CONTAINER_OF(timer, struct web_session, timer));
+        else if (timer->kind == WEB_TIMER_FAREWELL)
+            say_farewell(core);
         else if (timer->kind == WEB_TIMER_CHECK)
             check_on_timer(core, CONTAINER_OF(timer, struct web_check, timer));
         else

@@ -67,8 +67,10 @@ static void bury(struct web_exchange *x)
         core->n_delayed--;
     if (x->state == WEB_EXCHANGE_QUEUED)
         queue_leave(x);
-    if (x->state == WEB_EXCHANGE_TUNNEL)
+    if (x->state == WEB_EXCHANGE_TUNNEL) {
+        list_remove(&x->node);
         stats_dec(&core->stats->tunnels);
+    }
     x->state = WEB_EXCHANGE_DEAD;
     if (x->reader)
         reader_close(x->reader);

@@ -19,6 +19,7 @@
 #include "http/http_parse.h"
 #include "proxy/web_core.h"
 #include "proxy/web_forward.h"
+#include "proxy/web_frames.h"
 #include "proxy/web_page.h"
 #include "proxy/web_request.h"
 #include "proxy/web_shown.h"
@@ -70,6 +71,9 @@ struct web_core {
     uint64_t now; /* of the event being handled */
     bool draining;
     unsigned depth; /* of events; 0 outside */
+
+    struct timer farewell; /* draining: to the WebSockets that are left */
+    struct list tunnels;   /* exchanges by their `node` */
 
     struct list views;
     struct web_view *view; /* the current one */
@@ -211,6 +215,7 @@ struct web_exchange {
     bool kept_link;                    /* went on a connection that was there */
     bool answer_begun;                 /* its final head went to the client */
     bool client_ended, upstream_ended; /* halves of a tunnel */
+    struct web_frames from_client, from_upstream; /* of it */
     enum web_body answer_body;
     int status;
     unsigned interims;
@@ -256,6 +261,7 @@ enum web_timer_kind {
     WEB_TIMER_SESSION,
     WEB_TIMER_LINK,
     WEB_TIMER_CHECK,
+    WEB_TIMER_FAREWELL,
 };
 
 /* ---- web_core.c ---- */
@@ -438,6 +444,8 @@ void tunnel_from_upstream(struct web_exchange *x, struct span data);
 void tunnel_on_client_end(struct web_exchange *x);
 void tunnel_on_upstream_end(struct web_exchange *x);
 void tunnel_on_timer(struct web_exchange *x);
+/* We go away: say so to both sides. */
+void tunnel_farewell(struct web_exchange *x);
 
 /* ---- web_access.c ---- */
 

@@ -101,6 +101,7 @@ struct web_limits {
     uint32_t h2_frames;     /* frames that carry nothing; the same */
     uint32_t sessions_max;  /* client connections of one worker */
     uint32_t delayed_max;   /* requests of one worker held by a zone */
+    uint64_t drain_ms;      /* from a stop to the end of what is left */
     size_t queue_max;       /* bytes queued towards one side before the other
                                is not read any more */
 };

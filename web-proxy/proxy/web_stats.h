@@ -112,6 +112,10 @@
     X(COUNTER, retried, "retried", "",                                         \
       "requests sent again because a connection had died")                     \
     X(COUNTER, tunnels_opened, "tunnels", "", "WebSockets opened")             \
+    X(COUNTER, farewells, "tunnel_farewells", "",                              \
+      "WebSockets told that we go away")                                       \
+    X(COUNTER, h2_tunnels, "h2_tunnels", "",                                   \
+      "of them on streams of HTTP/2")                                          \
     X(COUNTER, tunnel_timeout, "tunnel_timeouts", "",                          \
       "WebSockets closed for lack of traffic")                                 \
     X(COUNTER, body_in, "request_body_bytes", "", "bytes of request bodies")   \
@@ -133,7 +137,7 @@
       "connections to the outside asked for")                                  \
     X(GAUGE, streams, "open_streams", "",                                      \
       "connections of stream routes and to the outside")                       \
-    X(GAUGE, h2_streams, "open_streams", "", "streams of HTTP/2 open")         \
+    X(GAUGE, h2_streams, "h2_open_streams", "", "streams of HTTP/2 open")      \
     X(GAUGE, exchanges, "open_requests", "", "requests under way")             \
     X(GAUGE, links, "upstream_links", "", "connections to back ends open")     \
     X(GAUGE, idle_links, "upstream_idle_links", "",                            \

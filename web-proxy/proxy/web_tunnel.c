@@ -14,8 +14,11 @@ void tunnel_begin(struct web_exchange *x, struct span rest)
     struct web_core *core = s->core;
     struct web_link *link = x->link;
 
+    list_push_back(&core->tunnels, &x->node);
     stats_inc(&core->stats->tunnels_opened);
     stats_inc(&core->stats->tunnels);
+    if (s->tunnels)
+        stats_inc(&core->stats->h2_tunnels);
     x->state = WEB_EXCHANGE_TUNNEL;
     s->state = WEB_SESSION_TUNNEL;
     link->state = WEB_LINK_TUNNEL;
@@ -37,6 +40,7 @@ void tunnel_from_client(struct web_exchange *x, struct span data)
     if (data.len == 0 || !x->link)
         return;
     x->body_in += data.len;
+    web_frames_pass(&x->from_client, data);
     touch(x);
     /* A link that fails is reported closed by the shell. */
     (void)core_write(core, x->link->io, data);
@@ -44,7 +48,10 @@ void tunnel_from_client(struct web_exchange *x, struct span data)
 
 void tunnel_from_upstream(struct web_exchange *x, struct span data)
 {
+    if (x->session->state != WEB_SESSION_TUNNEL)
+        return; /* it is being closed */
     x->body_out += data.len;
+    web_frames_pass(&x->from_upstream, data);
     touch(x);
     if (x->session->ops->body(x->session, data, false) < 0)
         session_end(x->session);
@@ -77,4 +84,24 @@ void tunnel_on_timer(struct web_exchange *x)
 {
     stats_inc(&x->session->core->stats->tunnel_timeout);
     session_shutdown(x->session);
+}
+
+/* RFC 6455 7.1.1: who gets a Close answers it and closes; until then what it
+ * still says goes on. Where a frame is half through nothing can be said. */
+void tunnel_farewell(struct web_exchange *x)
+{
+    struct web_session *s = x->session;
+    struct web_core *core = s->core;
+    uint8_t frame[WEB_FRAMES_CLOSE_SIZE];
+
+    list_remove(&x->node); /* once */
+    stats_inc(&core->stats->farewells);
+    if (x->link && web_frames_may_add(&x->from_client))
+        (void)core_write(core, x->link->io, web_frames_going_away(true, frame));
+    if (web_frames_may_add(&x->from_upstream) &&
+        s->ops->body(s, web_frames_going_away(false, frame), false) < 0) {
+        session_end(s);
+        return;
+    }
+    session_shutdown(s);
 }

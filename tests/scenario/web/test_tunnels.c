@@ -356,6 +356,61 @@ START_TEST(a_websocket_only_route_wants_a_websocket)
 }
 END_TEST
 
+#define GOING_AWAY "\x88\x02\x03\xe9"
+
+START_TEST(who_is_left_is_told_before_the_end)
+{
+    struct fake_io *client, *server;
+    const char *got;
+
+    fake.site.limits.drain_ms = 20000;
+    client = open_tunnel(&server);
+    web_core_drain(fake.core);
+    fake_sleep(17999);
+    ck_assert(!client->shut);
+    ck_assert_str_eq(fake_take(client), "");
+    fake_sleep(1);
+    ck_assert_str_eq(fake_take(client), GOING_AWAY);
+    got = fake_take(server);
+    ck_assert_int_eq((unsigned char)got[0], 0x88);
+    ck_assert_int_eq((unsigned char)got[1], 0x82);
+    ck_assert(client->shut);
+    /* The answer of the back end is no longer for the client. */
+    fake_send_span(server, span_of("\x88\x02\x03\xe9", 4));
+    ck_assert(!client->closed);
+    fake_close(client, 0);
+    ck_assert(fake_is_over(server));
+    ck_assert_uint_eq(fake.stats.farewells, 1);
+}
+END_TEST
+
+START_TEST(a_frame_that_is_half_through_is_left_alone)
+{
+    struct fake_io *client, *server;
+
+    fake.site.limits.drain_ms = 20000;
+    client = open_tunnel(&server);
+    fake_send_span(server, span_of("\x81\x05hel", 5));
+    fake_take(client);
+    web_core_drain(fake.core);
+    fake_sleep(20000);
+    ck_assert_str_eq(fake_take(client), "");
+    ck_assert(client->shut);
+}
+END_TEST
+
+START_TEST(a_short_drain_has_a_farewell_too)
+{
+    struct fake_io *client, *server;
+
+    fake.site.limits.drain_ms = 400;
+    client = open_tunnel(&server);
+    web_core_drain(fake.core);
+    fake_sleep(300);
+    ck_assert_str_eq(fake_take(client), GOING_AWAY);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("web tunnels");
@@ -378,6 +433,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, without_leave_an_upgrade_is_ignored);
     tcase_add_test(tcase, other_protocols_are_not_upgraded_to);
     tcase_add_test(tcase, a_websocket_only_route_wants_a_websocket);
+    tcase_add_test(tcase, who_is_left_is_told_before_the_end);
+    tcase_add_test(tcase, a_frame_that_is_half_through_is_left_alone);
+    tcase_add_test(tcase, a_short_drain_has_a_farewell_too);
     suite_add_tcase(suite, tcase);
     return suite;
 }
