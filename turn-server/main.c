@@ -14,13 +14,15 @@
 #define DTLS_DEF(kind, field, name, labels, help)                              \
     {STATS_##kind, "dtls_" #field, name, labels, help},
 
-static const struct stats_def stats_defs[] = {
-    TURN_STATS(STATS_DEF)       /* */
-    TURN_SHELL_STATS(STATS_DEF) /* */
-    UDP_STATS(UDP_DEF)          /* */
-    STREAM_STATS(STREAM_DEF)    /* */
-    DTLS_STATS(DTLS_DEF)        /* */
-};
+#define LISTENER_DEF(kind, field, name, labels, help)                          \
+    {STATS_##kind, "listener_" #field, name, labels, help},
+
+static const struct stats_def stats_defs[] = {TURN_STATS(STATS_DEF)       /* */
+                                              TURN_SHELL_STATS(STATS_DEF) /* */
+                                              UDP_STATS(UDP_DEF)          /* */
+                                              STREAM_STATS(STREAM_DEF)    /* */
+                                              DTLS_STATS(DTLS_DEF)        /* */
+                                              LISTENER_STATS(LISTENER_DEF)};
 
 _Static_assert(sizeof(struct turn_server_stats) ==
                    ARRAY_SIZE(stats_defs) * sizeof(uint64_t),

@@ -71,6 +71,7 @@ int turn_dtls_start(struct turn_worker *w, struct tls_ctx *tls)
     struct dtls_options o = {
         .tls = tls,
         .limit = turn_server_limit(w->server),
+        .rate = turn_server_rate(w->server),
         .max_sessions = w->max_connections,
         .idle_timeout_ms = (unsigned)w->idle_timeout,
         .events = &events,

@@ -4,11 +4,14 @@
 #include "app/json.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/alarm.h"
+#include "net/handshake_rate.h"
 #include "turn_list.h"
+#include "turn_own.h"
 #include "turn_realms.h"
+#include "turn_worker.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -16,16 +19,16 @@
 #define LOG_COMPONENT "turn"
 #include "base/log.h"
 
-enum { OWN_MAX = 1024 };
-
 struct turn_server {
     struct turn_listen_group *listeners;
     size_t n_listeners;
     struct turn_shared *shared;
     struct conn_limit *limit;
     struct tls_tickets *tickets;
-    struct addr *own; /* listeners, on every address they are reached at */
-    size_t n_own;
+    struct handshake_rate *rate;
+    struct turn_own own;
+    struct alarm watch;   /* of our addresses */
+    bool is_stale;        /* workers have yet to be told of other ones */
     uint32_t relay_ports; /* in all */
     struct daemon *daemon;
     struct turn_worker **workers;
@@ -52,6 +55,11 @@ struct turn_shared *turn_server_shared(const struct turn_server *server)
 struct conn_limit *turn_server_limit(const struct turn_server *server)
 {
     return server->limit;
+}
+
+struct handshake_rate *turn_server_rate(const struct turn_server *server)
+{
+    return server->rate;
 }
 
 struct turn_realm_stats *
@@ -96,53 +104,6 @@ void turn_server_snapshot(struct turn_server *server,
     pthread_mutex_unlock(&server->lock);
 }
 
-/* --- what is ours --- */
-
-static void add_own(struct turn_server *server, struct addr a, uint16_t port)
-{
-    a.port = port;
-    a.scope = 0; /* as peers are written */
-    for (size_t i = 0; i < server->n_own; i++) {
-        if (addr_equal(&server->own[i], &a))
-            return;
-    }
-    if (server->n_own < OWN_MAX)
-        server->own[server->n_own++] = a;
-}
-
-/* A wildcard listener is reached at every address of this host. */
-static void add_interfaces(struct turn_server *server,
-                           const struct addr *listener)
-{
-    struct ifaddrs *list = NULL;
-    struct addr a;
-
-    if (getifaddrs(&list) < 0)
-        return;
-    for (struct ifaddrs *i = list; i; i = i->ifa_next) {
-        if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &a) == 0 &&
-            a.family == listener->family)
-            add_own(server, a, listener->port);
-    }
-    freeifaddrs(list);
-}
-
-/* The admin listener is loopback or a socket file; it is ours as well. */
-static void collect_own(struct turn_server *server, const struct turn_config *c)
-{
-    server->n_own = 0;
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        const struct addr *a = &server->listeners[i].addr;
-
-        if (addr_is_any(a))
-            add_interfaces(server, a);
-        else
-            add_own(server, *a, a->port);
-    }
-    if (c->common.admin_listen.family != ADDR_NONE)
-        add_own(server, c->common.admin_listen, c->common.admin_listen.port);
-}
-
 /* --- snapshots --- */
 
 static int make_tls(const struct turn_server *server,
@@ -177,15 +138,72 @@ static int make_snapshot(struct turn_server *server,
         snprintf(error, TLS_ERROR_SIZE, "more than %d realms", TURN_REALMS_MAX);
         return ERR_CONFIG;
     }
-    collect_own(server, c); /* this host's addresses may have changed */
-    err = turn_config_rules(c, server->own, server->n_own, slots, ret_rules,
-                            error);
+    (void)turn_own_read(&server->own, server->listeners, server->n_listeners,
+                        &c->common.admin_listen);
+    err = turn_config_rules(c, server->own.list, server->own.n, slots,
+                            ret_rules, error);
     if (err < 0)
         return err;
     err = make_tls(server, c, ret_tls, error);
     if (err < 0)
         turn_rules_unref(*ret_rules);
     return err;
+}
+
+/* --- our addresses --- */
+
+/* On the worker's thread. */
+static void take_rules(struct worker *worker, void *arg)
+{
+    struct turn_worker *w = turn_server_worker(arg, worker_index(worker));
+
+    if (w)
+        turn_worker_reload(w, NULL);
+}
+
+/* The rules of the present settings with the addresses of now. */
+static void renew_rules(struct turn_server *server)
+{
+    const struct turn_config *c = config_values(daemon_config(server->daemon));
+    char error[TURN_RULES_ERROR_SIZE] = "";
+    uint8_t slots[TURN_REALMS_MAX];
+    struct turn_rules *rules;
+
+    if (!turn_realms_assign(server->realms, c, slots) ||
+        turn_config_rules(c, server->own.list, server->own.n, slots, &rules,
+                          error) < 0) {
+        log_warn("own addresses have changed, the rules have not: %s", error);
+        return;
+    }
+    pthread_mutex_lock(&server->lock);
+    turn_rules_unref(server->rules);
+    server->rules = rules;
+    pthread_mutex_unlock(&server->lock);
+    server->is_stale = true;
+    log_info("addresses of this host have changed addresses=%zu",
+             server->own.n);
+}
+
+static void on_watch(struct alarm *alarm, uint64_t now)
+{
+    struct turn_server *server = CONTAINER_OF(alarm, struct turn_server, watch);
+    const struct config_common *common =
+        config_common(daemon_config(server->daemon));
+
+    if (turn_own_read(&server->own, server->listeners, server->n_listeners,
+                      &common->admin_listen))
+        renew_rules(server);
+    if (server->is_stale) {
+        server->is_stale = false;
+        for (unsigned i = 0; i < daemon_workers(server->daemon); i++) {
+            struct worker *worker = daemon_worker(server->daemon, i);
+
+            /* a full mailbox: once more the next time */
+            server->is_stale |=
+                !worker || worker_post(worker, take_rules, server) < 0;
+        }
+    }
+    alarm_set(&server->watch, now + TURN_OWN_PERIOD_MS);
 }
 
 /* --- start and stop --- */
@@ -294,8 +312,7 @@ static int start(struct turn_server *server, const struct turn_config *c,
     int err;
 
     server->workers = mem_zarray(workers, sizeof(struct turn_worker *));
-    server->own = mem_zarray(OWN_MAX, sizeof(*server->own));
-    if (!server->workers || !server->own)
+    if (!server->workers)
         return -ENOMEM;
     err = open_listeners(server, c, workers);
     if (err == 0)
@@ -306,6 +323,11 @@ static int start(struct turn_server *server, const struct turn_config *c,
     if (err == 0)
         err = conn_limit_new(&server->limit, c->max_connections,
                              c->source_connections);
+    if (err == 0)
+        err = handshake_rate_new(&server->rate, c->handshake_rate,
+                                 c->source_handshake_rate);
+    if (err == 0)
+        err = turn_own_init(&server->own);
     if (err == 0 && c->certificate)
         err = tls_tickets_new(&server->tickets, 3600);
     if (err < 0)
@@ -316,6 +338,9 @@ static int start(struct turn_server *server, const struct turn_config *c,
         return err;
     }
     turn_realms_take(server->realms, server->rules);
+    if (server->own.has_wildcard)
+        alarm_set(&server->watch,
+                  worker_now(server->watch.worker) + TURN_OWN_PERIOD_MS);
     server->relay_ports = (uint32_t)c->relays.n * ports;
     check_relay_addresses(c);
     return 0;
@@ -334,6 +359,7 @@ int turn_server_start(struct daemon *daemon, const struct config *config,
         return -ENOMEM;
     }
     server->daemon = daemon;
+    alarm_init(&server->watch, daemon_main_worker(daemon), on_watch);
     err = start(server, config_values(config), daemon_workers(daemon));
     if (err < 0) {
         turn_server_stop(server);
@@ -363,6 +389,8 @@ int turn_server_reload(void *state, const struct config *config,
         return err;
     }
     conn_limit_set(server->limit, c->max_connections, c->source_connections);
+    handshake_rate_set(server->rate, c->handshake_rate,
+                       c->source_handshake_rate);
     pthread_mutex_lock(&server->lock);
     turn_rules_unref(server->rules);
     server->rules = rules;
@@ -383,11 +411,13 @@ void turn_server_stop(void *state)
         bind_group_close(server->listeners[i].group);
         mem_free(server->listeners[i].clients);
     }
+    alarm_cancel(&server->watch);
     turn_list_free(server->lister);
     turn_realms_free(server->realms);
     mem_free(server->workers);
     mem_free(server->listeners);
-    mem_free(server->own);
+    turn_own_deinit(&server->own);
+    handshake_rate_unref(server->rate);
     turn_rules_unref(server->rules);
     tls_ctx_unref(server->tls);
     tls_tickets_unref(server->tickets);

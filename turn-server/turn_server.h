@@ -12,6 +12,7 @@
 #include "net/bind.h"
 #include "net/conn_limit.h"
 #include "net/dtls.h"
+#include "net/listener.h"
 #include "net/stream.h"
 #include "net/tls_ctx.h"
 #include "net/udp.h"
@@ -45,6 +46,7 @@ struct turn_server_stats {
     struct udp_stats udp;       /* copied once a second */
     struct stream_stats stream; /* the same */
     struct dtls_stats dtls;
+    struct listener_stats listener; /* of all listeners; once a second */
 };
 
 struct turn_listen_group {
@@ -83,7 +85,9 @@ void turn_server_metrics(void *state, struct buf *out);
 const struct turn_listen_group *
 turn_server_listeners(const struct turn_server *server, size_t *ret_n);
 struct turn_shared *turn_server_shared(const struct turn_server *server);
+struct handshake_rate;
 struct conn_limit *turn_server_limit(const struct turn_server *server);
+struct handshake_rate *turn_server_rate(const struct turn_server *server);
 struct turn_realm_stats *
 turn_server_realm_stats(const struct turn_server *server, int worker);
 

@@ -200,6 +200,26 @@ static void copy_stats(uint64_t *to, const uint64_t *from, size_t n)
         stats_set(&to[i], stats_get(&from[i]));
 }
 
+/* The sum of all listeners. */
+static void sum_listeners(struct turn_worker *w)
+{
+    enum { FIGURES = sizeof(struct listener_stats) / sizeof(uint64_t) };
+    uint64_t *to = (uint64_t *)(void *)&w->stats->listener;
+
+    for (size_t i = 0; i < FIGURES; i++) {
+        uint64_t sum = 0;
+
+        for (size_t d = 0; d < w->n_doors; d++) {
+            const struct listener *l = w->doors[d].listener;
+
+            if (l)
+                sum += stats_get(
+                    &((const uint64_t *)(const void *)listener_stats(l))[i]);
+        }
+        stats_set(&to[i], sum);
+    }
+}
+
 static void on_second(struct alarm *alarm, uint64_t now)
 {
     struct turn_worker *w = CONTAINER_OF(alarm, struct turn_worker, second);
@@ -210,6 +230,7 @@ static void on_second(struct alarm *alarm, uint64_t now)
     copy_stats((uint64_t *)(void *)&w->stats->stream,
                (const uint64_t *)(const void *)stream_stats(w->worker),
                sizeof(w->stats->stream) / sizeof(uint64_t));
+    sum_listeners(w);
     alarm_set(&w->second, now + 1000);
 }
 
@@ -267,6 +288,7 @@ static int open_tcp(struct turn_worker *w, struct turn_door *door,
         .mode = LISTENER_PLAIN,
         .tls = tls,
         .limit = turn_server_limit(w->server),
+        .rate = turn_server_rate(w->server),
         .proxy_from = c->proxy_from.items,
         .n_proxy_from = c->proxy_from.n,
         .stream = {.max_queued = w->stream_buffer, .keepalive_s = 60},
