@@ -20,6 +20,7 @@ struct sip_listen {
     int zone;                /* enum sip_zone_setting */
     const char *advertise;   /* "host[:port]", NULL: the address itself */
     const char *group;       /* of its clients, NULL: by path or domain */
+    bool identity;           /* its clients are in our trust domain */
     int hide;                /* enum sip_hide_mode */
     bool partners;           /* of federation partners, mutual TLS */
     const char *certificate; /* its own, NULL: everybody's */

@@ -169,6 +169,7 @@ void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
         .group = tag_of(listen->group),
         .partners = listen->partners,
         .hide = listen->hide,
+        .identity = listen->identity,
     };
     if (!listen->advertise)
         (void)snprintf(ret_local->sent_by, sizeof(ret_local->sent_by), "%s",

@@ -48,6 +48,7 @@ struct sip_local {
     char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
     uint32_t group;                /* of its clients; 0: not said */
     int hide;                      /* enum sip_hide_mode */
+    bool identity;                 /* its clients are in our trust domain */
     bool partners;                 /* of federation partners, not clients */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A request that belongs to no transaction: may it enter, and where to. */
 #include "proxy/sip_fork.h"
+#include "proxy/sip_privacy.h"
 #include "proxy/sip_rewrite.h"
 #include "proxy/sip_sanity.h"
 
@@ -33,6 +34,11 @@ static void find_way(struct sip_core *core, struct sip_flow *flow,
     note_route(core, route);
     if (route->kind == SIP_ROUTE_CLIENT && route->partner)
         sip_partner_connect(core, route, core->now);
+    if (route->kind == SIP_ROUTE_CLIENT &&
+        !sip_privacy_is_possible(core, route->flow, &core->msg)) {
+        route->kind = SIP_ROUTE_REFUSED;
+        route->why = SIP_REFUSED_privacy;
+    }
     if (route->partner && !route->in_dialog &&
         route->kind != SIP_ROUTE_REFUSED) {
         if (route->kind == SIP_ROUTE_CLIENT)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_rewrite.h"
 
+#include "proxy/sip_privacy.h"
 #include "proxy/sip_strict.h"
 
 #include <stdio.h>
@@ -179,10 +180,18 @@ static void lower_contacts(struct sip_core *core, const struct sip_msg *msg)
     }
 }
 
-static void strip(struct sip_core *core)
+/* What those outside may not say of themselves; who is trusted may say who it
+ * is. */
+static void strip(struct sip_core *core, const struct sip_flow *flow)
 {
-    for (size_t i = 0; i < core->config->n_strip; i++)
-        sip_edit_remove_name(&core->edit, span_str(core->config->strip[i]));
+    bool is_trusted = flow && sip_privacy_is_trusted(core, flow);
+
+    for (size_t i = 0; i < core->config->n_strip; i++) {
+        struct span name = span_str(core->config->strip[i]);
+
+        if (!is_trusted || !sip_privacy_is_identity(name))
+            sip_edit_remove_name(&core->edit, name);
+    }
 }
 
 /* `is_strict`: the Request-URI is replaced already. */
@@ -192,7 +201,7 @@ static void inwards(struct sip_core *core, const struct sip_msg *request,
     bool is_secure = sip_transport_is_secure(p->to->transport);
     bool is_replaced = false;
 
-    strip(core);
+    strip(core, p->route->flow);
     if (request->method == SIP_METHOD_REGISTER) {
         is_replaced = p->path == SIP_PATH_OFF;
         if (is_replaced)
@@ -216,6 +225,7 @@ static void outwards(struct sip_core *core, const struct sip_msg *request,
 {
     if (needs_record_route(request))
         record_route(core, request, p);
+    sip_privacy_outwards(core, &core->edit, p->route->flow, request);
     if (is_strict)
         return;
     if (p->route->contact) {
@@ -348,10 +358,12 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
     if (response->status == 503)
         hide_overload(core, response);
     if (request_went == SIP_WAY_OUT) {
-        strip(core);
+        strip(core, flow);
         lower_contacts(core, response);
-    } else if (register_request && flow) {
-        restore_contacts(core, response, register_request, flow);
+    } else if (flow) {
+        sip_privacy_outwards(core, edit, flow, response);
+        if (register_request)
+            restore_contacts(core, response, register_request, flow);
     }
     sip_edit_ensure_content_length(edit);
     return sip_edit_write(edit, &core->out);

@@ -61,6 +61,19 @@ static enum sip_refusal check_outside(const struct sip_core_config *config,
     return SIP_REFUSAL_NONE;
 }
 
+/* RFC 3323 4.3: "privacy" wants somebody on the way who knows of it. No other
+ * extension is known that a proxy would have to know. */
+static bool requires_unknown(const struct sip_msg *request)
+{
+    struct sip_values values = sip_values_of(request, SIP_HDR_PROXY_REQUIRE);
+
+    while (sip_values_next(&values)) {
+        if (!span_is_nocase(values.item, "privacy"))
+            return true;
+    }
+    return false;
+}
+
 enum sip_refusal sip_sanity_check(const struct sip_core_config *config,
                                   const struct sip_msg *request,
                                   enum sip_zone from, uint64_t hash)
@@ -73,8 +86,7 @@ enum sip_refusal sip_sanity_check(const struct sip_core_config *config,
         return SIP_REFUSED_max_breadth;
     if (sip_branch_is_loop(request, hash))
         return SIP_REFUSED_loop;
-    /* We support no extension a proxy would have to know. */
-    if (sip_msg_find(request, SIP_HDR_PROXY_REQUIRE))
+    if (requires_unknown(request))
         return SIP_REFUSED_extension;
     if (!sip_msg_has_to_tag(request) && needs_dialog(request->method))
         return SIP_REFUSED_no_dialog;

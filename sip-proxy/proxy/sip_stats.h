@@ -33,6 +33,7 @@
     X(partner_from, 403, "Forbidden")                                          \
     X(partner_method, 403, "Forbidden")                                        \
     X(partner_target, 403, "Forbidden")                                        \
+    X(privacy, 500, "Privacy Not Possible")                                    \
     X(blocked_domain, 403, "Forbidden")                                        \
     X(partner_unreachable, 504, "Partner Not Reached")                         \
     X(client_full, 503, "Too Many Requests Under Way")                         \
