@@ -150,7 +150,7 @@ describe("TCP relays", { concurrency: false }, () => {
     assert.equal(Buffer.concat(heard).toString(), "the question");
     // and the other way round
     peer.onSocket = (socket) => { socket.end("first"); socket.on("data", (d) => heard.push(d)); };
-    const again = await dataOf((await control.connect("127.0.0.1", peer.port)).connection);
+    const again = await dataOf((await control.connect("127.0.0.1", peer.port)).connection, { halfOpen: true });
     await waitFor(() => text(again) === "first", { what: "the peer's" });
     again.write(Buffer.from(", second"));
     await waitFor(() => Buffer.concat(heard).toString() === "the question, second", { what: "ours" });

@@ -91,9 +91,9 @@ export function timedUser(secret, name = "test", seconds = 600) {
 
 export class TurnClient {
   /** transport: "udp", "tcp" or "tls". */
-  static async open({ host = "127.0.0.1", port, transport = "udp", user, password, realm, servername }) {
+  static async open({ host = "127.0.0.1", port, transport = "udp", user, password, realm, servername, halfOpen = false }) {
     const client = new TurnClient();
-    Object.assign(client, { user, password, realm, transport, host, port, servername });
+    Object.assign(client, { user, password, realm, transport, host, port, servername, halfOpen });
     client.nonce = null;
     client.waiting = new Map();
     client.onData = () => {};
@@ -121,7 +121,7 @@ export class TurnClient {
     await new Promise((done, fail) => {
       this.socket = this.transport === "tls"
         ? tls.connect({ host, port, servername: this.servername, rejectUnauthorized: false }, done)
-        : net.connect({ host, port }, done);
+        : net.connect({ host, port, allowHalfOpen: this.halfOpen }, done);
       this.socket.once("error", fail);
     });
     this.socket.removeAllListeners("error");
