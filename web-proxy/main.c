@@ -3,7 +3,21 @@
 #include "web_config.h"
 #include "web_server.h"
 
-static const struct stats_def stats_defs[] = {WEB_STATS(STATS_DEF)};
+/* Field names in /status must be told apart. */
+#define STREAM_DEF(kind, field, name, labels, help)                            \
+    {STATS_##kind, "stream_" #field, name, labels, help},
+
+#define LISTENER_DEF(kind, field, name, labels, help)                          \
+    {STATS_##kind, "listener_" #field, name, labels, help},
+
+static const struct stats_def stats_defs[] = {WEB_STATS(STATS_DEF)     /* */
+                                              STREAM_STATS(STREAM_DEF) /* */
+                                              LISTENER_STATS(LISTENER_DEF)};
+
+_Static_assert(sizeof(struct web_server_stats) == sizeof(stats_defs) /
+                                                      sizeof(stats_defs[0]) *
+                                                      sizeof(uint64_t),
+               "a row for each figure, in the same order");
 
 /* A drain is over when these are 0. */
 static const char *const sessions[] = {"sessions", "streams", NULL};
@@ -66,7 +80,7 @@ static void worker_stop(void *worker_state)
     web_server_stop(worker_state);
 }
 
-static void worker_free(void *worker_state)
+static void worker_gone(void *worker_state)
 {
     web_server_free(worker_state);
 }
@@ -88,7 +102,7 @@ static const struct daemon_spec spec = {
     .worker_reload = worker_reload,
     .worker_drain = worker_drain,
     .worker_stop = worker_stop,
-    .worker_free = worker_free,
+    .worker_free = worker_gone,
     .status = status,
 };
 

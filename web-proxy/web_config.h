@@ -78,6 +78,8 @@ struct web_config {
     uint32_t h2_resets;
     uint32_t h2_frames;
     uint64_t handshake_timeout;
+    uint32_t handshake_rate;
+    uint32_t source_handshake_rate;
     uint64_t head_timeout;
     uint64_t keepalive_timeout;
     uint64_t body_timeout;

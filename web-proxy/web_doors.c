@@ -3,7 +3,6 @@
 
 #include "base/first_bytes.h"
 #include "base/mem.h"
-#include "net/listener.h"
 #include "web_config.h"
 #include "web_connect.h"
 #include "web_passage.h"
@@ -158,6 +157,7 @@ static int open_listener(struct doorway *way)
         .mode = mode_of(way->door->kind),
         .tls = tls_of(way->doors, way->door),
         .limit = web_state_limit(o->state),
+        .rate = web_state_rate(o->state),
         .handshake_timeout_ms = (unsigned)c->handshake_timeout,
         .proxy_from = c->proxy_from.items,
         .n_proxy_from = c->proxy_from.n,
@@ -255,6 +255,26 @@ void web_doors_reload(struct web_doors *doors)
         if (way->listener && ctx)
             listener_set_tls(way->listener, ctx);
     }
+}
+
+bool web_doors_stats(const struct web_doors *doors,
+                     struct listener_stats *ret_sum)
+{
+    enum { FIGURES = sizeof(*ret_sum) / sizeof(uint64_t) };
+    uint64_t *sum = (uint64_t *)(void *)ret_sum;
+
+    *ret_sum = (struct listener_stats){0};
+    for (size_t d = 0; d < doors->n; d++) {
+        const uint64_t *from;
+
+        if (!doors->ways[d].listener)
+            return false;
+        from = (const uint64_t *)(const void *)listener_stats(
+            doors->ways[d].listener);
+        for (size_t i = 0; i < FIGURES; i++)
+            sum[i] += stats_get(&from[i]);
+    }
+    return true;
 }
 
 void web_doors_close(struct web_doors *doors)

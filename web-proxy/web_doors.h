@@ -9,7 +9,7 @@
 #ifndef WEB_DOORS_H
 #define WEB_DOORS_H
 
-#include "net/stream.h"
+#include "net/listener.h"
 #include "web_state.h"
 
 struct resolver;
@@ -34,6 +34,10 @@ int web_doors_new(struct web_doors **ret_doors,
 
 /* Take the state's present certificates and streams. */
 void web_doors_reload(struct web_doors *doors);
+
+/* The sum over its listeners; false when they are closed. */
+bool web_doors_stats(const struct web_doors *doors,
+                     struct listener_stats *ret_sum);
 
 /* Listen no more; streams go on. */
 void web_doors_close(struct web_doors *doors);

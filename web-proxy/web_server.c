@@ -30,7 +30,9 @@ struct web_server {
     struct worker *worker;
     struct web_core *core;
     struct resolver *resolver;
+    struct web_server_stats *stats;
     struct alarm alarm;
+    struct alarm second; /* to copy figures */
     struct list dials;
     struct web_doors *doors;
     struct web_files *files;
@@ -376,6 +378,29 @@ static int open_doors(struct web_server *server, struct web_stats *stats)
     return web_doors_new(&server->doors, &options);
 }
 
+/* ---- figures ---- */
+
+static void copy_stats(void *to, const void *from, size_t size)
+{
+    uint64_t *t = to;
+    const uint64_t *f = from;
+
+    for (size_t i = 0; i < size / sizeof(uint64_t); i++)
+        stats_set(&t[i], stats_get(&f[i]));
+}
+
+static void on_second(struct alarm *alarm, uint64_t now)
+{
+    struct web_server *server = CONTAINER_OF(alarm, struct web_server, second);
+    struct listener_stats sum;
+
+    copy_stats(&server->stats->stream, stream_stats(server->worker),
+               sizeof(server->stats->stream));
+    if (web_doors_stats(server->doors, &sum))
+        copy_stats(&server->stats->listener, &sum, sizeof(sum));
+    alarm_set(alarm, now + 1000);
+}
+
 /* ---- life ---- */
 
 static int new_core(struct web_server *server, struct web_stats *stats)
@@ -408,7 +433,7 @@ static int new_core(struct web_server *server, struct web_stats *stats)
 }
 
 int web_server_new(struct web_server **ret_server, struct web_state *state,
-                   struct worker *worker, struct web_stats *stats)
+                   struct worker *worker, struct web_server_stats *stats)
 {
     struct web_server *server = mem_zalloc(sizeof(*server));
     struct resolver_config resolver = {0};
@@ -419,6 +444,8 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
         return -ENOMEM;
     server->state = state;
     server->worker = worker;
+    server->stats = stats;
+    alarm_init(&server->second, worker, on_second);
     server->stream_options.max_queued = MAX_QUEUED;
     server->stream_options.low_water = LOW_WATER;
     server->stream_options.keepalive_s = 60;
@@ -429,11 +456,13 @@ int web_server_new(struct web_server **ret_server, struct web_state *state,
     if (err == 0)
         err = resolver_new(&server->resolver, worker, &resolver);
     if (err == 0)
-        err = new_core(server, stats);
+        err = new_core(server, &stats->web);
     if (err == 0)
-        err = open_doors(server, stats);
-    if (err == 0)
+        err = open_doors(server, &stats->web);
+    if (err == 0) {
         arm(server); /* for the first checks */
+        alarm_set(&server->second, now_of(server) + 1000);
+    }
     if (err < 0) {
         log_error("worker not started: %s", err_str(err));
         web_server_stop(server);
@@ -469,6 +498,7 @@ void web_server_stop(struct web_server *server)
     resolver_close(server->resolver);
     server->resolver = NULL;
     alarm_cancel(&server->alarm);
+    alarm_cancel(&server->second);
 }
 
 void web_server_free(struct web_server *server)

@@ -3,14 +3,23 @@
 #ifndef WEB_SERVER_H
 #define WEB_SERVER_H
 
+#include "net/listener.h"
 #include "web_state.h"
 
 struct web_server;
 struct worker;
 
+/* What one worker counts; what its connections count is copied once a
+ * second. */
+struct web_server_stats {
+    struct web_stats web;
+    struct stream_stats stream;
+    struct listener_stats listener;
+};
+
 /* Own thread. Returns 0, or an error that was logged. */
 int web_server_new(struct web_server **ret_server, struct web_state *state,
-                   struct worker *worker, struct web_stats *stats);
+                   struct worker *worker, struct web_server_stats *stats);
 
 /* Take the state's present site and certificates. */
 void web_server_reload(struct web_server *server);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "net/bind.h"
 #include "net/conn_limit.h"
+#include "net/handshake_rate.h"
 #include "net/tls_ctx.h"
 #include "web_config.h"
 #include "web_egresses.h"
@@ -26,6 +27,7 @@ struct web_state {
     struct web_door *doors;
     size_t n_doors;
     struct conn_limit *limit;
+    struct handshake_rate *rate;
     struct tls_tickets *tickets;
 
     pthread_mutex_t lock; /* of what a reload changes */
@@ -104,6 +106,9 @@ int web_state_new(struct web_state **ret_state, const struct config *config,
         err = conn_limit_new(&state->limit, c->connections,
                              c->connections_per_address);
     if (err == 0)
+        err = handshake_rate_new(&state->rate, c->handshake_rate,
+                                 c->source_handshake_rate);
+    if (err == 0)
         err = load_site(state, config);
     if (err == 0)
         err = open_doors(state, c, workers);
@@ -125,6 +130,7 @@ void web_state_free(struct web_state *state)
         bind_group_close(state->doors[i].group);
     mem_free(state->doors);
     conn_limit_unref(state->limit);
+    handshake_rate_unref(state->rate);
     web_egresses_unref(state->egresses);
     web_streams_unref(state->streams);
     web_tls_unref(state->tls);
@@ -180,6 +186,8 @@ int web_state_reload(struct web_state *state, const struct config *config,
         return err;
     }
     conn_limit_set(state->limit, c->connections, c->connections_per_address);
+    handshake_rate_set(state->rate, c->handshake_rate,
+                       c->source_handshake_rate);
     pthread_mutex_lock(&state->lock);
     old = (struct renewed){state->tls, state->site, state->streams,
                            state->egresses};
@@ -242,6 +250,11 @@ const struct web_door *web_state_doors(const struct web_state *state,
 struct conn_limit *web_state_limit(const struct web_state *state)
 {
     return state->limit;
+}
+
+struct handshake_rate *web_state_rate(const struct web_state *state)
+{
+    return state->rate;
 }
 
 const struct web_config *web_state_config(const struct web_state *state)

@@ -12,6 +12,7 @@
 
 struct bind_group;
 struct conn_limit;
+struct handshake_rate;
 struct tls_tickets;
 struct web_config;
 struct web_egresses;
@@ -46,6 +47,7 @@ struct web_egresses *web_state_egresses(struct web_state *state);
 const struct web_door *web_state_doors(const struct web_state *state,
                                        size_t *ret_n);
 struct conn_limit *web_state_limit(const struct web_state *state);
+struct handshake_rate *web_state_rate(const struct web_state *state);
 const struct web_config *web_state_config(const struct web_state *state);
 
 /* More members of /status: listeners, certificates, upstreams, streams. */
