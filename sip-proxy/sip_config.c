@@ -355,6 +355,30 @@ static const struct option_def options[] = {
      .flags = OPT_RELOAD,
      .help = "how long the dialogs of a media server go on that a reload or "
              "DNS has removed"},
+    {.name = "connect-timeout",
+     .type = OPT_DURATION,
+     FIELD(connect_timeout),
+     .min = 100,
+     .max = 120000,
+     .fallback = "5s",
+     .flags = OPT_RELOAD,
+     .help = "for a stream to a media server or partner to be open, TLS "
+             "included"},
+    {.name = "dscp",
+     .type = OPT_U16,
+     FIELD(dscp),
+     .max = 63,
+     .fallback = "0",
+     .help = "DiffServ code point of all packets of SIP: 24 is CS3, 26 AF31, "
+             "46 EF"},
+    {.name = "echo-method",
+     .type = OPT_STRING,
+     FIELD(echo_method),
+     .min = 1,
+     .max = 32,
+     .flags = OPT_RELOAD,
+     .help = "method of requests from outside that are answered with "
+             "themselves, to find routers that change SIP; not set: none"},
     {.name = "host",
      .type = OPT_OBJECT,
      FIELD(hosts),
@@ -580,6 +604,12 @@ static void check(struct config_build *build, void *values)
     sip_config_check_servers(build, cfg);
     check_groups(build, cfg);
     sip_config_check_partners(build, cfg);
+    if (cfg->echo_method &&
+        (!sip_is_token(span_str(cfg->echo_method)) ||
+         sip_method_lookup(span_str(cfg->echo_method)) != SIP_METHOD_OTHER))
+        config_error(build, "echo-method",
+                     "%s: a name of its own, of letters and digits",
+                     cfg->echo_method);
     if (cfg->dns_servers.n > SIP_DNS_SERVERS_MAX)
         config_error(build, "dns-server", "at most %d", SIP_DNS_SERVERS_MAX);
     if (cfg->domains.n > SIP_DOMAINS_MAX)

@@ -115,6 +115,9 @@ struct sip_config {
     uint32_t down_after;
     uint32_t up_after;
     uint64_t retire_time;
+    uint64_t connect_timeout;
+    uint16_t dscp;
+    const char *echo_method;
     CONFIG_LIST(struct sip_host_setting) hosts;
     struct addr_list dns_servers;
     uint64_t dns_max_ttl;

@@ -146,6 +146,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->limits = sip_limits_default;
     core->limits.message = cfg->max_message;
     core->node = cfg->node;
+    core->echo_method = cfg->echo_method;
     core->default_group = default_group(cfg);
     core->max_flows = share(cfg->max_connections, workers);
     core->max_forwards = cfg->max_forwards;

@@ -13,7 +13,6 @@
 
 enum {
     CLOSE_WAIT_MS = 2000,
-    CONNECT_MS = 5000,
     QUEUE = 1024 * 1024, /* towards a media server: many calls share it */
     LOG_EVERY_MS = 1000,
     HEADER_ROOM = 4096, /* that one byte too many is seen, and CRLFs */
@@ -349,7 +348,8 @@ static int connect_to(struct sip_worker *w, const struct sip_target *to,
     char name[ADDR_TEXT_SIZE];
     struct stream_target target = {
         .to = to->remote,
-        .timeout_ms = CONNECT_MS,
+        .timeout_ms = (unsigned)sip_worker_config(w)->connect_timeout,
+        .tos = (uint8_t)(sip_worker_config(w)->dscp << 2),
         .options = {.max_queued = QUEUE, .keepalive_s = 30}};
     int err;
 
@@ -411,7 +411,8 @@ int sip_conn_dial(struct sip_worker *w, const struct sip_target *to,
         .tls = w->tls.partners,
         .server_name = sni,
         .verify_name = domain,
-        .timeout_ms = CONNECT_MS,
+        .timeout_ms = (unsigned)sip_worker_config(w)->connect_timeout,
+        .tos = (uint8_t)(sip_worker_config(w)->dscp << 2),
         .options = {.max_queued = QUEUE, .keepalive_s = 30}};
     struct sip_conn *c;
     struct stream *stream;

@@ -124,6 +124,7 @@ static int bind_all(struct sip_shared *shared, const struct sip_config *cfg)
                                                                  : BIND_TCP,
             .addr = l->address.addr,
             .count = shared->workers,
+            .tos = (uint8_t)(cfg->dscp << 2),
         };
         char text[ADDR_TEXT_SIZE];
         int err = bind_group_open(&shared->binds[i], &options, error);

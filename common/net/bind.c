@@ -37,6 +37,8 @@ static int open_one(const struct bind_options *options, const struct addr *addr,
         err = sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (err == 0 && !tcp)
         err = sock_tell_dest(fd, addr);
+    if (err == 0 && options->tos)
+        err = sock_set_tos(fd, addr->family, options->tos);
     if (err == 0)
         err = sock_bind(fd, addr);
     if (err == 0 && tcp &&

@@ -26,6 +26,7 @@ struct bind_options {
     struct addr addr; /* port 0: any free one */
     unsigned count;   /* sockets, one per worker: 1 … WORKER_MAX */
     int backlog;      /* TCP; 0: 1024 */
+    uint8_t tos;      /* DSCP << 2 of what is sent; 0: the system's choice */
 };
 
 /* Bind all (and, TCP, listen), or none.

@@ -32,6 +32,12 @@ int sock_open(const struct addr *addr, int type)
     return fd;
 }
 
+int sock_set_tos(int fd, uint8_t family, uint8_t tos)
+{
+    return family == ADDR_V6 ? sock_set(fd, IPPROTO_IPV6, IPV6_TCLASS, tos)
+                             : sock_set(fd, IPPROTO_IP, IP_TOS, tos);
+}
+
 int sock_bind(int fd, const struct addr *addr)
 {
     struct sockaddr_storage sa;

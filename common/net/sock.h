@@ -13,6 +13,10 @@ int sock_open(const struct addr *addr, int type);
 int sock_set(int fd, int level, int option, int value);
 int sock_bind(int fd, const struct addr *addr);
 
+/* The TOS or traffic class of all packets, connections accepted included.
+ * Returns 0 or -errno. */
+int sock_set_tos(int fd, uint8_t family, uint8_t tos);
+
 /* TCP: other sockets of this user may bind the same address and port. For a
  * listener after it is bound: so its own bind has found out whether the port
  * is free. Returns 0 or -errno. */

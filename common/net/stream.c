@@ -329,7 +329,9 @@ static int start_connect(int fd, const struct stream_target *target)
     socklen_t len = addr_to_sockaddr(&target->to, &sa);
     int err = 0;
 
-    if (target->share_port)
+    if (target->tos)
+        err = sock_set_tos(fd, target->to.family, target->tos);
+    if (err == 0 && target->share_port)
         err = sock_share_port(fd);
     if (err == 0 && target->from.family != ADDR_NONE)
         err = sock_bind(fd, &target->from);

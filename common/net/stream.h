@@ -93,6 +93,7 @@ struct stream_target {
     const char *verify_name; /* name or IP address the certificate must have;
                                 NULL: server_name; copied */
     unsigned timeout_ms;     /* TCP and TLS together; 0: 10000 */
+    uint8_t tos;             /* DSCP << 2; 0: the system's choice */
     struct span
         preface; /* sent before anything else, TLS included: a PROXY
                     protocol header; at most STREAM_PREFACE_MAX, copied */

@@ -221,7 +221,10 @@ int sip_build_response(struct buf *out, const struct sip_msg *request,
     if (reply->status == 100) /* RFC 3261 8.2.6.1 */
         put_line(out, request, SIP_HDR_TIMESTAMP);
     buf_put_span(out, reply->extra);
-    buf_put_str(out, "Content-Length: 0\r\n\r\n");
+    if (reply->body.len > 0)
+        buf_printf(out, "Content-Type: %s\r\n", reply->body_type);
+    buf_printf(out, "Content-Length: %zu\r\n\r\n", reply->body.len);
+    buf_put_span(out, reply->body);
     return finish(out, start);
 }
 

@@ -22,6 +22,8 @@ struct sip_reply {
     const struct addr *source;
     bool record_route; /* copy Record-Route (dialog-making responses) */
     struct span extra; /* whole header lines with CRLF, or "" */
+    struct span body;  /* "" for none, else with its type */
+    const char *body_type;
 };
 
 /* Works on what sip_msg_is_answerable() accepts, too. */

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "proxy/sip_admit.h"
-#include "proxy/sip_hide.h"
 #include "proxy/sip_fork.h"
+#include "proxy/sip_hide.h"
 #include "proxy/sip_strict.h"
 
 #include <errno.h>
@@ -246,6 +246,7 @@ void sip_core_on_message(struct sip_core *core, const struct sip_target *from,
             (void)sip_core_send(core, from, span_str("\r\n"));
         return;
     }
+    core->received = message;
     if (sip_msg_parse(&core->msg, message, sip_framing_of(from->transport),
                       &core->config->limits) < 0) {
         on_malformed(core, from, flow, now);

@@ -73,6 +73,7 @@ struct sip_core_config {
     const char *strip[SIP_STRIP_MAX]; /* header names, from outside */
     size_t n_strip;
     uint16_t node;
+    const char *echo_method;    /* sip_echo.h; NULL: none */
     uint32_t default_group;     /* when nothing else says one */
     uint32_t max_flows;         /* per worker */
     uint32_t trail;             /* requests remembered, per worker */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request that belongs to no transaction: may it enter, and where to. */
+#include "proxy/sip_echo.h"
 #include "proxy/sip_fork.h"
 #include "proxy/sip_privacy.h"
 #include "proxy/sip_rewrite.h"
@@ -128,6 +129,8 @@ void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
         sip_core_refuse(core, msg, from, why);
         return;
     }
+    if (sip_echo(core, from))
+        return;
     if (flow && sip_rewrite_is_sips(msg))
         flow->sips = true;
     find_way(core, flow, &route);

@@ -41,7 +41,8 @@ struct sip_core {
     struct buf loose; /* sip_strict.h */
     struct sip_edit edit;
     struct sip_hide *hide; /* sip_hide.h; NULL: nothing is hidden */
-    struct sip_msg msg;    /* the message being handled */
+    struct span received;  /* the message being handled, as it came */
+    struct sip_msg msg;    /* the same, parsed */
     struct sip_msg stored; /* a transaction's request, parsed again */
 };
 

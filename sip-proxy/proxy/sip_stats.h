@@ -91,6 +91,9 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "calls given to several media servers at once")                          \
     X(COUNTER, strict_routes, "strict_routes", "",                             \
       "requests from and to strict routers, put right")                        \
+    X(COUNTER, echoes, "echoes", "result=\"sent\"", "requests for an echo")    \
+    X(COUNTER, echoes_dropped, "echoes", "result=\"dropped\"",                 \
+      "requests for an echo")                                                  \
     X(COUNTER, handed_over, "handed_over", "",                                 \
       "messages given to the worker that owns the connection")                 \
     X(COUNTER, hand_over_refused, "hand_over_refused", "",                     \
