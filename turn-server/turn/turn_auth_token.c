@@ -107,10 +107,13 @@ uint32_t turn_auth_lifetime(const struct turn_core *core,
                             const struct turn_request *rq, uint32_t lifetime_s)
 {
     uint64_t epoch = core->env.epoch(core->env.arg);
+    uint64_t end = rq->who.expiry;
     uint64_t left;
 
-    if (!rq->who.is_token)
+    if (end == 0)
         return lifetime_s;
-    left = rq->who.expiry > epoch ? rq->who.expiry - epoch : 0;
+    if (!rq->who.is_token)
+        end += core->rules->limits.lifetime_default;
+    left = end > epoch ? end - epoch : 0;
     return left < lifetime_s ? (uint32_t)left : lifetime_s;
 }

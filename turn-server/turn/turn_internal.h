@@ -69,7 +69,6 @@ struct turn_alloc {
     uint64_t credential_expiry; /* seconds since 1970; 0: none */
     struct stun_key key;
     uint8_t algorithm; /* enum stun_algorithm of `key` */
-    bool overdue; /* refreshed after its credential's end: once is enough */
     bool is_announced;
     bool is_token;         /* `key` comes from a token (RFC 7635) */
     bool is_tcp;           /* a TCP relay (RFC 6062) */
@@ -190,7 +189,9 @@ bool turn_auth_is_token(const struct turn_request *rq);
 /* Check it. STUN_OK fills rq->who; else 401. */
 enum stun_code turn_auth_token(struct turn_core *core, struct turn_request *rq);
 
-/* The lifetime to grant: no longer than a token lives (RFC 7635 4.3). */
+/* The lifetime to grant with a credential that names its end: until then with
+ * a token (RFC 7635 4.3); else one default lifetime longer, so that a call may
+ * end in peace but not go on for ever. 0: it is too late. */
 uint32_t turn_auth_lifetime(const struct turn_core *core,
                             const struct turn_request *rq, uint32_t lifetime_s);
 

@@ -73,22 +73,16 @@ enum stun_code turn_on_refresh(struct turn_core *core, struct turn_request *rq,
         release(core, rq, family);
         return STUN_OK;
     }
-    if (rq->who.is_expired) {
-        /* a call may end in peace, but not go on for ever */
-        if (rq->alloc->overdue) {
-            stats_inc(&core->stats->expired_user);
-            reply->has_lifetime = false;
-            return STUN_FORBIDDEN;
-        }
-        rq->alloc->overdue = true;
-        if (granted > core->rules->limits.lifetime_default)
-            granted = core->rules->limits.lifetime_default;
+    granted = turn_auth_lifetime(core, rq, granted);
+    if (granted == 0) {
+        stats_inc(&core->stats->expired_user);
+        reply->has_lifetime = false;
+        return STUN_FORBIDDEN;
     }
     if (rq->who.has_token) {
         rq->alloc->key = rq->who.key;
         rq->alloc->credential_expiry = rq->who.expiry;
     }
-    granted = turn_auth_lifetime(core, rq, granted);
     reply->lifetime_s = granted;
     turn_alloc_extend(core, rq->alloc, granted, rq->now);
     return STUN_OK;

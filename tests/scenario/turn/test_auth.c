@@ -270,15 +270,43 @@ START_TEST(knows_timed_users_until_they_expire)
 }
 END_TEST
 
-START_TEST(lets_an_allocation_outlive_its_credential_by_one_refresh)
+static uint32_t granted(void)
 {
-    timed(&alice, "north", world.epoch + 100);
+    uint32_t lifetime;
+
+    ck_assert_int_eq(
+        stun_attr_u32(stun_msg_attr(&alice.msg, STUN_LIFETIME), &lifetime), 0);
+    return lifetime;
+}
+
+START_TEST(lets_an_allocation_outlive_its_credential_by_one_lifetime)
+{
+    timed(&alice, "north", world.epoch + 1000);
     ck_assert_int_eq(actor_allocate(&alice), 0);
-    world_pass(&world, 200 * 1000);
+    ck_assert_int_eq(actor_refresh(&alice, 3600), 0);
+    ck_assert_uint_eq(granted(), 1600);
+    world_pass(&world, 1100 * 1000);
     ck_assert_int_eq(actor_permit(&alice, "198.51.100.9:1"), 0);
-    ck_assert_int_eq(actor_refresh(&alice, 600), 0);
-    world_pass(&world, 500 * 1000);
+    ck_assert_int_eq(actor_refresh(&alice, 3600), 0);
+    ck_assert_uint_eq(granted(), 500);
+    world_pass(&world, 499 * 1000);
+    ck_assert_int_eq(actor_refresh(&alice, 3600), 0);
+    ck_assert_uint_eq(granted(), 1);
+    world_pass(&world, 1000);
+    ck_assert_uint_eq(turn_core_allocations(world.core), 0);
+    ck_assert_int_eq(actor_allocate(&alice), STUN_UNAUTHENTICATED);
+    ck_assert_uint_eq(world.stats.expired_user, 1);
+}
+END_TEST
+
+/* The wall clock may be set while an allocation lives. */
+START_TEST(refuses_to_refresh_when_the_clock_says_it_is_too_late)
+{
+    timed(&alice, "north", world.epoch + 1000);
+    ck_assert_int_eq(actor_allocate(&alice), 0);
+    world.epoch += 1600;
     ck_assert_int_eq(actor_refresh(&alice, 600), STUN_FORBIDDEN);
+    ck_assert_uint_eq(world.stats.expired_user, 1);
     ck_assert_int_eq(actor_refresh(&alice, 0), 0);
 }
 END_TEST
@@ -413,7 +441,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, ignores_what_stands_behind_the_integrity);
     tcase_add_test(tc, knows_timed_users_until_they_expire);
     tcase_add_test(tc,
-                   lets_an_allocation_outlive_its_credential_by_one_refresh);
+                   lets_an_allocation_outlive_its_credential_by_one_lifetime);
+    tcase_add_test(tc, refuses_to_refresh_when_the_clock_says_it_is_too_late);
     tcase_add_test(tc, takes_each_secret_of_the_ring);
     tcase_add_test(tc, loses_no_allocation_when_a_secret_is_withdrawn);
     tcase_add_test(tc, stops_serving_a_user_that_was_removed);
