@@ -81,3 +81,17 @@ for (const name of daemons)
       !/is not executable|No such file or directory/.test(line));
     assert.deepEqual(said, []);
   });
+
+for (const name of daemons)
+  test(`${name}.service exposes little`, { skip: missing("systemd-analyze") }, async (t) => {
+    const unit = path.join(root, "deploy/systemd", `${name}.service`);
+    const done = await runProgram("systemd-analyze", ["security", "--offline=true", "--no-pager", unit],
+      { env: { LC_ALL: "C.UTF-8" } });
+    if (/unrecognized option/.test(done.stderr)) {
+      t.skip("this systemd-analyze knows no --offline");
+      return;
+    }
+    const level = done.stdout.match(/Overall exposure level for \S+: ([0-9.]+)/);
+    assert.ok(level, done.stdout + done.stderr);
+    assert.ok(Number(level[1]) <= 2.0, level[0]);
+  });
