@@ -13,19 +13,28 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CLIENTS = 4, RELAYS = 16, PACKET_MAX = 1500 };
+enum { CLIENTS = 4, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
 
 struct relay {
     bool open;
     struct pool_id alloc;
 };
 
+struct pipe {
+    bool open;
+    bool joined;
+    struct pool_id conn;
+};
+
 struct lab {
     struct turn_core *core;
     struct relay relays[RELAYS];
+    struct pipe pipes[PIPES];
+    uint8_t number[4]; /* the last CONNECTION-ID told */
     struct turn_client clients[CLIENTS];
     char nonces[CLIENTS][STUN_NONCE_SIZE];
     bool has_nonce[CLIENTS];
+    struct turn_rules *rules[2]; /* with TCP relays, and without */
     uint64_t now;
     uint8_t counter;
 };
@@ -55,6 +64,50 @@ static void relay_close(void *arg, void *handle)
     relay->open = false;
 }
 
+static struct pipe *pipe_new(struct lab *lab)
+{
+    for (size_t i = 0; i < PIPES; i++) {
+        if (lab->pipes[i].open)
+            continue;
+        lab->pipes[i] = (struct pipe){.open = true};
+        return &lab->pipes[i];
+    }
+    return NULL;
+}
+
+static int tcp_connect(void *arg, struct pool_id conn, void *relay,
+                       const struct addr *peer, void **ret_pipe)
+{
+    struct pipe *pipe = pipe_new(arg);
+    const struct relay *from = relay;
+
+    assert(from->open && peer->port != 0 && !addr_is_loopback(peer));
+    if (!pipe)
+        return -EMFILE;
+    pipe->conn = conn;
+    *ret_pipe = pipe;
+    return 0;
+}
+
+static void tcp_join(void *arg, void *handle, const struct turn_client *client)
+{
+    struct pipe *pipe = handle;
+
+    (void)arg;
+    assert(pipe->open && !pipe->joined);
+    assert(turn_transport_is_stream(client->transport));
+    pipe->joined = true;
+}
+
+static void tcp_close(void *arg, void *handle)
+{
+    struct pipe *pipe = handle;
+
+    (void)arg;
+    assert(pipe->open);
+    pipe->open = false;
+}
+
 static void to_client(void *arg, const struct turn_client *to,
                       const struct turn_packet *packet)
 {
@@ -67,6 +120,10 @@ static void to_client(void *arg, const struct turn_client *to,
     if (!stun_is_message(packet->bytes.ptr[0]))
         return;
     assert(stun_msg_read(&msg, packet->bytes) == 0);
+    if (stun_msg_has(&msg, STUN_CONNECTION_ID)) {
+        assert(stun_msg_attr(&msg, STUN_CONNECTION_ID).len == 4);
+        memcpy(lab->number, stun_msg_attr(&msg, STUN_CONNECTION_ID).ptr, 4);
+    }
     nonce = stun_msg_attr(&msg, STUN_NONCE);
     if (nonce.len != STUN_NONCE_SIZE)
         return;
@@ -121,7 +178,10 @@ static void request(struct lab *lab, size_t client, uint16_t method,
     struct stun_writer w;
 
     stun_write_start(&w, out, sizeof(out), STUN_REQUEST, method, tid);
-    if (method == STUN_ALLOCATE)
+    /* a script that brings its own is heard first */
+    if (method == STUN_CONNECTION_BIND && attrs.len < 4)
+        stun_write(&w, STUN_CONNECTION_ID, span_of(lab->number, 4));
+    if (method == STUN_ALLOCATE && (attrs.len < 2 || attrs.ptr[1] != 0x19))
         stun_write(&w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
     wire_put(&w.wire, span_head(attrs, attrs.len & ~(size_t)3));
     stun_write(&w, STUN_USERNAME, user);
@@ -166,12 +226,36 @@ static void report(struct lab *lab, size_t which, struct span bytes)
                         lab->now);
 }
 
+/* Something happens to a connection of a TCP relay. */
+static void pipe_event(struct lab *lab, size_t which, struct span bytes)
+{
+    struct pipe *pipe = &lab->pipes[which % PIPES];
+    uint8_t what = bytes.len ? bytes.ptr[0] : 0;
+    struct addr peer = addr_v4(0x08080808, (uint16_t)(40000 + what));
+
+    if (what % 4 == 0 && (pipe = pipe_new(lab)) != NULL) {
+        if (turn_core_on_tcp_accept(lab->core,
+                                    lab->relays[which % RELAYS].alloc, &peer,
+                                    pipe, lab->now, &pipe->conn) < 0)
+            pipe->open = false;
+    } else if (what % 4 == 1 && pipe->open) {
+        turn_core_on_tcp_open(lab->core, pipe->conn, lab->now);
+    } else if (what % 4 == 2 && pipe->open) {
+        pipe->open = false;
+        turn_core_on_tcp_closed(lab->core, pipe->conn, lab->now);
+    } else if (what % 4 == 3 && pipe->open) {
+        (void)turn_core_on_tcp_data(lab->core, pipe->conn, what & 4 ? 1 : 0,
+                                    bytes.len, lab->now);
+    }
+}
+
 static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
 {
     static const uint16_t methods[] = {
-        STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+        STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND,
+        STUN_BINDING,  STUN_CONNECT, STUN_CONNECTION_BIND};
 
-    switch (op % 9) {
+    switch (op % 16) {
     case 0:
         client_says(lab, client, bytes);
         break;
@@ -188,27 +272,47 @@ static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
     case 8:
         report(lab, client, bytes);
         break;
+    case 11:
+        pipe_event(lab, client, bytes);
+        break;
+    case 12:
+        turn_core_set_rules(lab->core, lab->rules[bytes.len % 2], lab->now);
+        break;
+    case 13:
+        (void)turn_core_of_bind(bytes);
+        break;
+    case 14:
+    case 15:
+        break;
     default:
-        request(lab, client, methods[op % 9 - 4], bytes);
+        request(lab, client, methods[op % 16 - 4], bytes);
     }
 }
 
-static struct turn_rules *make_rules(void)
+static struct turn_rules *make_rules(bool has_tcp)
 {
+    struct cidr allow_tcp;
     struct turn_rules_options options = {
         .realm = {.name = span_str("r"),
                   .users = {.users = span_str("alice:x\nbob:x")},
-                  .policy = {.public_peers = true}},
+                  .policy = {.public_peers = true},
+                  .has_tcp = has_tcp,
+                  .allow_tcp = &allow_tcp,
+                  .n_allow_tcp = 1},
         .limits = {.lifetime_default = 600,
                    .lifetime_max = 3600,
                    .nonce_lifetime = 600,
                    .max_allocations = 3,
                    .max_permissions = 5,
-                   .max_channels = 5},
+                   .max_channels = 5,
+                   .tcp_total = 6,
+                   .tcp_per_user = 5,
+                   .tcp_per_allocation = 4},
     };
     struct turn_rules *rules = NULL;
     char error[TURN_RULES_ERROR_SIZE];
 
+    assert(cidr_parse(span_str("8.8.0.0/16"), &allow_tcp) == 0);
     assert(turn_rules_new(&rules, &options, error) == 0);
     return rules;
 }
@@ -236,14 +340,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct turn_relay_addr relays[] = {{.local = addr_v4(0xCB007105, 0)},
                                        {.local = addr_any(ADDR_V6, 0)}};
-    struct lab lab = {.now = 1000};
+    struct lab lab = {.now = 1000,
+                      .rules = {make_rules(true), make_rules(false)}};
     struct turn_stats stats = {0};
-    struct turn_rules *rules = make_rules();
     struct turn_core_options options = {
         .env = {relay_open, relay_close, to_client, to_peer, fake_random, epoch,
                 &lab},
+        .tcp = {relay_open, relay_close, tcp_connect, tcp_join, tcp_close},
+        .max_tcp = 6,
         .stats = &stats,
-        .rules = rules,
+        .rules = lab.rules[0],
         .max_allocations = 3,
     };
 
@@ -256,10 +362,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .transport = (uint8_t)(i % TURN_TRANSPORT_COUNT)};
     run(&lab, data, size);
     turn_core_free(lab.core);
+    for (size_t i = 0; i < PIPES; i++)
+        assert(!lab.pipes[i].open);
+    assert(options.shared->tcp_connections == 0);
     turn_reserve_reap(options.shared->reserve, UINT64_MAX);
     assert(turn_ports_taken(options.shared->ports) == 0);
     turn_shared_free(options.shared);
-    turn_rules_unref(rules);
+    turn_rules_unref(lab.rules[0]);
+    turn_rules_unref(lab.rules[1]);
     assert(mem_live_blocks() == 0);
     return 0;
 }
