@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CLIENTS = 4, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
+enum { CLIENTS = 6, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
 
 struct relay {
     bool open;
