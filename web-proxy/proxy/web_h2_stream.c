@@ -13,6 +13,9 @@ enum {
     OUT_MAX = 512 * 1024,
     /* Above so much of all streams together each may only have a little. */
     TOTAL_MAX = 512 * 1024,
+    /* An early answer has so long to be read before the rest of the request is
+     * refused: several clients forget it over the RST_STREAM. */
+    LINGER_MS = 1000,
 };
 
 static const struct session_ops stream_ops;
@@ -133,7 +136,7 @@ void h2_stream_say(struct web_h2_stream *st)
     int err;
 
     if (st->said) {
-        /* Nobody wants the rest of that request (RFC 9113 8.1). */
+        /* A tunnel whose two halves have ended one after the other. */
         if (st->s.state == WEB_SESSION_CLOSING)
             h2_server_reset(h2, st->id, H2_REASON_NONE);
         return;
@@ -176,8 +179,11 @@ size_t h2_stream_take(struct web_h2_stream *st, uint8_t *out, size_t size,
 
 void h2_stream_on_answered(struct web_h2_stream *st)
 {
+    struct web_session *s = &st->s;
+
     st->said = true;
-    get_ready(st);
+    if (s->state == WEB_SESSION_CLOSING)
+        session_set_due(s, s->core->now + LINGER_MS);
 }
 
 void h2_stream_on_moved(struct web_h2_stream *st)
@@ -185,6 +191,8 @@ void h2_stream_on_moved(struct web_h2_stream *st)
     struct web_session *s = &st->s;
     struct web_core *core = s->core;
 
+    if (st->said)
+        return; /* it has another time */
     if (s->state == WEB_SESSION_CLOSING)
         session_set_due(s, core->now + core->view->site->limits.write_ms);
     else if (s->exchange)
@@ -199,6 +207,12 @@ static void stream_on_timer(struct web_session *s)
 
     if (s->state != WEB_SESSION_CLOSING)
         return;
+    if (st->said) {
+        /* Nobody wants the rest of that request (RFC 9113 8.1). */
+        h2_server_reset(st->conn->h2, st->id, H2_REASON_NONE);
+        h2_mark(st->conn);
+        return;
+    }
     if (content_len(st) < st->last_out) {
         st->last_out = content_len(st);
         session_set_due(s, core->now + core->view->site->limits.write_ms);

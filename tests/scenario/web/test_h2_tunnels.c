@@ -112,6 +112,7 @@ START_TEST(bytes_flow_both_ways_beside_other_requests)
     h2_pump(c);
     ck_assert_str_eq(h2_seen_of(c, id)->text, "\x81\x03one\x81\x03two");
     ck_assert_uint_eq(fake.stats.tunnels_opened, 1);
+    ck_assert_uint_eq(fake.stats.h2_tunnels, 1);
 }
 END_TEST
 
@@ -189,6 +190,8 @@ START_TEST(the_back_end_breaks)
     fake_close(server, -ECONNRESET);
     h2_pump(c);
     ck_assert(h2_seen_of(c, id)->ended);
+    fake_sleep(1100);
+    h2_pump(c);
     ck_assert_int_eq(h2_seen_of(c, id)->reset, NGHTTP2_NO_ERROR);
     ck_assert_uint_eq(fake.stats.tunnels, 0);
     ck_assert_uint_eq(fake.stats.h2_streams, 0);
@@ -205,6 +208,7 @@ START_TEST(a_refusal_is_passed_on)
     ck_assert_int_eq(h2_seen_of(c, id)->status, 403);
     ck_assert_str_eq(h2_seen_of(c, id)->text, "no");
     ck_assert(h2_seen_of(c, id)->ended);
+    fake_sleep(1100);
     ck_assert_uint_eq(fake.stats.h2_streams, 0);
 }
 END_TEST
