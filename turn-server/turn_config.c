@@ -252,9 +252,22 @@ static const struct option_def options[] = {
      .type = OPT_U32,
      .offset = FIELD(source_connections),
      .max = 1000000,
-     .fallback = "0",
+     .fallback = "1000",
      .flags = OPT_RELOAD,
-     .help = "TCP and TLS connections of one client address; 0: no limit"},
+     .help =
+         "TCP and TLS connections (and DTLS sessions) of one client address "
+         "(IPv6: /64); 0: no limit"},
+    {.name = "max-handshakes",
+     .type = OPT_U32,
+     .offset = FIELD(max_handshakes),
+     .min = 16,
+     .max = 65536,
+     .fallback = "1024",
+     .help =
+         "TLS connections not ready yet on one listener of one worker: over "
+         "it the oldest is closed; DTLS handshakes under way in one "
+         "worker: over it none begins, and a sixteenth of it from one "
+         "client address"},
     {.name = "handshake-rate",
      .type = OPT_U32,
      .offset = FIELD(handshake_rate),

@@ -61,6 +61,7 @@ struct turn_config {
     uint32_t challenge_rate;
     uint32_t max_connections;
     uint32_t source_connections;
+    uint32_t max_handshakes; /* under way in a worker */
     uint32_t handshake_rate; /* per second */
     uint32_t source_handshake_rate;
     struct cidr_list proxy_from;

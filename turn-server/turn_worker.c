@@ -289,6 +289,7 @@ static int open_tcp(struct turn_worker *w, struct turn_door *door,
         .tls = tls,
         .limit = turn_server_limit(w->server),
         .rate = turn_server_rate(w->server),
+        .max_waiting = c->max_handshakes,
         .proxy_from = c->proxy_from.items,
         .n_proxy_from = c->proxy_from.n,
         .stream = {.max_queued = w->stream_buffer, .keepalive_s = 60},
@@ -388,6 +389,7 @@ static int build(struct turn_worker *w, const struct turn_config *c)
     int err;
 
     w->max_connections = c->max_connections;
+    w->max_handshakes = c->max_handshakes;
     w->max_packet = c->max_packet;
     w->idle_timeout = c->idle_timeout;
     w->stream_buffer = c->stream_buffer;

@@ -44,6 +44,7 @@ struct turn_worker {
     unsigned rate_packets;
     bool is_busy;
     uint32_t max_connections;
+    uint32_t max_handshakes;
     size_t max_packet;
     uint64_t idle_timeout;
     size_t stream_buffer;

@@ -59,6 +59,7 @@ test("a connection that is no handshake waits, fails and is counted", async () =
   const turn = await startDaemon("turn-server", {
     config: {
       listen: [`tls:127.0.0.1:${port}`], "relay-address": ["127.0.0.1"], certificate: made.cert, key: made.key, workers: 1,
+      "max-handshakes": 16,
     },
   });
   try {
@@ -68,6 +69,14 @@ test("a connection that is no handshake waits, fails and is counted", async () =
     silent.write("no handshake at all\r\n\r\n");
     await waitFor(async () => (await turn.status()).stats.listener_handshake_failed === 1, { what: "failure counted" });
     silent.destroy();
+
+    const many = Array.from({ length: 20 }, () => net.connect(port, "127.0.0.1").on("error", () => {}));
+    await waitFor(async () => (await turn.status()).stats.listener_refused_waiting === 4, { what: "the oldest give way" });
+    assert.equal((await turn.status()).stats.listener_waiting, 16);
+    const client = await TurnClient.open({ port, transport: "tls" });
+    assert.equal((await client.binding()).type, 0x0101);
+    client.close();
+    for (const socket of many) socket.destroy();
   } finally {
     await turn.stop();
   }

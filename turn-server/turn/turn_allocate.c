@@ -173,8 +173,10 @@ static void reserve_next(struct turn_core *core, const struct turn_request *rq,
     if (turn_quota_of(core, rq, &next.hold) == STUN_OK) {
         alloc->has_token = turn_reserve_put(core->shared->reserve, alloc->token,
                                             &next, rq->now) == 0;
-        if (!alloc->has_token)
+        if (!alloc->has_token) {
             turn_quota_give(core->shared->quota, &next.hold);
+            stats_inc(&core->stats->reservations_full);
+        }
     }
     if (!alloc->has_token)
         turn_ports_give(core->shared->ports, next.addr, next.port);

@@ -53,6 +53,7 @@ void turn_log_refusal(struct turn_core *core, const struct turn_request *rq,
     char client[ADDR_TEXT_SIZE];
     char peer[ADDR_TEXT_SIZE] = "";
     char user[USER_TEXT_SIZE];
+    char realm[USER_TEXT_SIZE];
     struct addr a;
 
     if (!core->rules->log_allocations || is_ordinary(rq, code) ||
@@ -61,10 +62,13 @@ void turn_log_refusal(struct turn_core *core, const struct turn_request *rq,
     if (stun_attr_xor_addr(
             &rq->msg, stun_msg_attr(&rq->msg, STUN_XOR_PEER_ADDRESS), &a) == 0)
         addr_str(&a, peer);
-    log_info("refused method=%s code=%d client=%s:%s user=\"%s\"%s%s",
+    log_info("refused method=%s code=%d client=%s:%s realm=\"%s\""
+             " user=\"%s\"%s%s",
              method_name(rq->msg.method), (int)code,
              turn_transport_name(rq->client->transport),
              addr_str(&rq->client->remote, client),
+             text_printable(rq->realm ? rq->realm->name : span_of(NULL, 0),
+                            realm, sizeof(realm)),
              text_printable(stun_msg_attr(&rq->msg, STUN_USERNAME), user,
                             sizeof(user)),
              peer[0] ? " peer=" : "", peer);

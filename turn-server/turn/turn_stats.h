@@ -75,6 +75,8 @@
       "allocations refused by a quota")                                        \
     X(COUNTER, ports_exhausted, "ports_exhausted", "",                         \
       "allocations refused because no relay port could be bound")              \
+    X(COUNTER, reservations_full, "reservations_full", "",                     \
+      "even ports given without a reserve: 256 are kept already")              \
     X(COUNTER, permissions_full, "permissions_full", "",                       \
       "permissions and channels refused by their limits")                      \
     X(GAUGE, tcp_connections, "tcp_connections", "",                           \

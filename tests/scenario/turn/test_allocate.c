@@ -278,6 +278,27 @@ START_TEST(forgets_a_reservation_after_30_seconds_and_after_use)
 }
 END_TEST
 
+START_TEST(keeps_so_many_reservations_and_no_more)
+{
+    options.last_port = 50999;
+    options.rules.limits.max_allocations = 0;
+    again();
+    for (int i = 0; i <= TURN_RESERVE_MAX; i++) {
+        ck_assert_int_eq(allocate_even(0x80), 0);
+        ck_assert_int_eq(stun_msg_has(&alice.msg, STUN_RESERVATION_TOKEN),
+                         i < TURN_RESERVE_MAX);
+        ck_assert_int_eq(actor_refresh(&alice, 0), 0);
+    }
+    ck_assert_uint_eq(world.stats.reservations_full, 1);
+    ck_assert_uint_eq(turn_ports_taken(world.shared->ports), TURN_RESERVE_MAX);
+    ck_assert_uint_eq(turn_quota_total(world.shared->quota), TURN_RESERVE_MAX);
+    world_pass(&world, TURN_RESERVE_MS);
+    ck_assert_int_eq(allocate_even(0x80), 0);
+    ck_assert(stun_msg_has(&alice.msg, STUN_RESERVATION_TOKEN));
+    ck_assert_uint_eq(turn_quota_total(world.shared->quota), 2);
+}
+END_TEST
+
 START_TEST(refuses_attributes_that_exclude_each_other)
 {
     actor_challenge(&alice);
@@ -622,6 +643,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, gives_one_relay_of_each_family_for_a_dual_allocation);
     tcase_add_test(tc, says_which_half_of_a_dual_allocation_failed);
     tcase_add_test(tc, releases_one_half_of_a_dual_allocation);
+    tcase_add_test(tc, keeps_so_many_reservations_and_no_more);
     tcase_add_test(tc, gives_even_ports_and_keeps_the_next_one_for_the_token);
     tcase_add_test(tc, forgets_a_reservation_after_30_seconds_and_after_use);
     tcase_add_test(tc, refuses_attributes_that_exclude_each_other);
