@@ -1,2 +1,3 @@
 edge_fuzz(stun_msg LINK stun)
 edge_fuzz(turn_core LINK turn_core)
+edge_fuzz(turn_names LINK turn_core)

@@ -212,5 +212,10 @@ int turn_prep(struct span text, uint8_t out[TURN_PREP_SIZE])
     if (u8_normalize(UNINORM_NFC, spaced, encode(&t, spaced, sizeof(spaced)),
                      out, &len) != out)
         return ERR_LIMIT;
+    /* marks may have changed places: the neighbours may be others now */
+    if (len > TURN_PREP_MAX)
+        return ERR_LIMIT;
+    if (decode(span_of(out, len), &t) < 0 || !is_allowed(&t))
+        return ERR_PARSE;
     return (int)len;
 }
