@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { after, describe, test } from "node:test";
-import { freePort, startDaemon } from "../support/edge.mjs";
+import { freePort, missing, startDaemon } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
-import { SipStream, SipWs, request, respond, token } from "../support/sip.mjs";
+import { passwordOf, startKamailio } from "../support/kamailio.mjs";
+import { SipStream, SipWs, digest, request, respond, token } from "../support/sip.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
 
@@ -47,9 +48,30 @@ async function register(url, size) {
   return answer;
 }
 
+describe("Kamailio as registrar", { skip: missing("kamailio") }, () => {
+  for (const tcp of [true, false]) {
+    test(`a large REGISTER reaches it ${tcp ? "over TCP" : "over UDP when it has no TCP"}`, async () => {
+      const kamailio = await startKamailio({ tcp });
+      const proxy = await edge(kamailio.address), client = await SipWs.open(proxy.url), from = "<sip:1001@default>;tag=x";
+      const send = (cseq, headers) => client.send(request("REGISTER", "sip:default", { via: "SIP/2.0/WS a.invalid", cseq, from,
+        contact: "<sip:1001@a.invalid>", to: "<sip:1001@default>", headers: [`X-Pad: ${"x".repeat(2500)}`, ...headers] }));
+      send(1, []);
+      const challenge = await client.final("1 REGISTER");
+      assert.equal(challenge.status, 401);
+      send(2, [digest(challenge, { method: "REGISTER", uri: "sip:default", user: "1001", password: passwordOf("1001") })]);
+      assert.equal((await client.final("2 REGISTER")).status, 200);
+      assert.equal(await figure(proxy, "large_over_tcp_total"), tcp ? 2 : 1);
+      assert.equal(await figure(proxy, "large_tcp_refused_total"), tcp ? 0 : 1);
+      await client.close();
+      await proxy.stop();
+      await kamailio.stop();
+    });
+  }
+});
+
 describe("the size of a datagram", () => {
   test("above it TCP, below it UDP", async () => {
-    const asterisk = await FakeAsterisk.start(), tcp = await tcpOf(asterisk.port);
+    const asterisk = await FakeAsterisk.start({ port: await freePort() }), tcp = await tcpOf(asterisk.port);
     const proxy = await edge(asterisk.address);
     assert.equal((await register(proxy.url, 3000)).tag("to"), "tcp");
     assert.match(tcp.inbox[0].one("via"), new RegExp(`^SIP/2.0/TCP 127.0.0.1:${proxy.inner};`));
@@ -75,7 +97,7 @@ describe("the size of a datagram", () => {
   });
 
   test("transport=fixed and max-size are the operator's word", async () => {
-    const asterisk = await FakeAsterisk.start(), tcp = await tcpOf(asterisk.port);
+    const asterisk = await FakeAsterisk.start({ port: await freePort() }), tcp = await tcpOf(asterisk.port);
     for (const extra of [",transport=fixed", ",max-size=8k"]) {
       const proxy = await edge(asterisk.address, extra);
       await register(proxy.url, 3000);

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import crypto from "node:crypto";
 import dgram from "node:dgram";
+import fs from "node:fs";
 import path from "node:path";
 import { freePort, root, scratch, waitFor } from "./edge.mjs";
 
@@ -34,11 +35,17 @@ function answersOptions(port, host) {
   });
 }
 
-export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host = "127.0.0.1", port } = {}) {
+export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host = "127.0.0.1", port, tcp = false } = {}) {
   port ??= await freePort(host);
   const dir = scratch("kamailio-");
-  const child = spawn("kamailio", ["-f", path.join(root, config), "-l", `udp:${host}:${port}`,
-    "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir], {
+  let file = path.join(root, config);
+  if (tcp) {
+    const text = fs.readFileSync(file, "utf8").replace("disable_tcp=yes", "disable_tcp=no");
+    file = path.join(dir, "kamailio.cfg");
+    fs.writeFileSync(file, text);
+  }
+  const child = spawn("kamailio", ["-f", file, "-l", `udp:${host}:${port}`,
+    ...(tcp ? ["-l", `tcp:${host}:${port}`] : []), "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir], {
     env: { ...process.env, DEMO_SIP_SECRET: secret }, stdio: ["ignore", "pipe", "pipe"], detached: true });
   let log = "";
   for (const stream of [child.stdout, child.stderr])
