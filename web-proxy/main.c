@@ -90,6 +90,11 @@ static void status(void *state, struct buf *json)
     web_state_status(state, json);
 }
 
+static void metrics(void *state, struct buf *out)
+{
+    web_state_metrics(state, out);
+}
+
 static const struct daemon_spec spec = {
     .config = {0},
     .stats = {stats_defs, sizeof(stats_defs) / sizeof(stats_defs[0])},
@@ -104,6 +109,7 @@ static const struct daemon_spec spec = {
     .worker_stop = worker_stop,
     .worker_free = worker_gone,
     .status = status,
+    .metrics = metrics,
 };
 
 int main(int argc, char **argv)

@@ -44,8 +44,10 @@ static void release(struct web_site *site)
 
     for (size_t i = 0; i < built->n_zones; i++)
         web_zone_unref(built->zones[i].zone);
-    for (size_t i = 0; site->upstreams && i < site->n_upstreams; i++)
+    for (size_t i = 0; site->upstreams && i < site->n_upstreams; i++) {
         tls_ctx_unref(site->upstreams[i].tls);
+        web_meter_unref(site->upstreams[i].meter);
+    }
     for (size_t i = 0; built->backends && i < site->n_backends; i++)
         web_health_unref(built->backends[i].health);
     mem_free(built->backends);
@@ -269,8 +271,19 @@ static int build_upstream(struct built_site *built, struct web_upstream *u,
     return build_backends(built, u, c, old);
 }
 
+static struct web_meter *meter_of(const struct web_site *old, const char *name,
+                                  unsigned workers)
+{
+    for (size_t i = 0; old && i < old->n_upstreams; i++) {
+        if (strcmp(old->upstreams[i].name, name) == 0)
+            return web_meter_ref(old->upstreams[i].meter);
+    }
+    return web_meter_new(workers);
+}
+
 static int build_upstreams(struct built_site *built, const struct web_config *c,
-                           struct web_site *old, struct buf *error)
+                           struct web_site *old, unsigned workers,
+                           struct buf *error)
 {
     struct web_site *site = &built->site;
     size_t n = 0;
@@ -289,6 +302,10 @@ static int build_upstreams(struct built_site *built, const struct web_config *c,
 
         if (err < 0)
             return err;
+        site->upstreams[i].meter =
+            meter_of(old, c->upstreams.items[i].name, workers);
+        if (!site->upstreams[i].meter)
+            return -ENOMEM;
     }
     return 0;
 }
@@ -338,10 +355,11 @@ static void set_hsts(struct built_site *built, const struct web_config *c)
 }
 
 static int build_routes(struct built_site *built, const struct web_config *c,
+                        const struct web_site *old, unsigned workers,
                         struct buf *error)
 {
-    struct web_build_context context = {built,       c,      zone_of,
-                                        upstream_of, jwt_of, error};
+    struct web_build_context context = {built,  c,     zone_of, upstream_of,
+                                        jwt_of, error, old,     workers};
 
     return web_build_routes(&built->site, &context);
 }
@@ -367,7 +385,8 @@ static void set_limits(struct web_limits *l, const struct web_config *c)
 }
 
 int web_config_site(const struct config *config, struct web_site *old,
-                    struct buf *error, struct web_site **ret_site)
+                    unsigned workers, struct buf *error,
+                    struct web_site **ret_site)
 {
     const struct web_config *c = config_values(config);
     struct built_site *built = mem_zalloc(sizeof(*built));
@@ -389,19 +408,22 @@ int web_config_site(const struct config *config, struct web_site *old,
     site->https_port = c->external_port;
     site->via = c->via;
     site->access_log = c->access_log;
+    site->access_json = c->access_format == 1;
+    site->access_sample = c->access_sample;
+    site->trace = (enum web_trace_mode)c->trace;
     set_limits(&site->limits, c);
     set_hsts(built, c);
     err = build_peers(site, c);
     if (err == 0)
         err = build_zones(built, c, old);
     if (err == 0)
-        err = build_upstreams(built, c, old, error);
+        err = build_upstreams(built, c, old, workers, error);
     if (err == 0)
         err = web_tokens_new(&built->tokens, c, error);
     if (err == 0) {
         site->own_fields =
             web_tokens_fields(built->tokens, &site->n_own_fields);
-        err = build_routes(built, c, error);
+        err = build_routes(built, c, old, workers, error);
     }
     if (err == 0)
         err = web_pages_new(&built->pages, c, error);

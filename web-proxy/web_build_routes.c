@@ -40,6 +40,8 @@ void web_build_routes_free(struct web_site *site)
     if (!site->routes)
         return;
     t = table_of(site);
+    for (size_t i = 0; i < t->n; i++)
+        web_meter_unref(t->routes[i].meter);
     for (size_t i = 0; t->extras && i < t->n; i++) {
         mem_free(t->extras[i].origins);
         mem_free(t->extras[i].edits);
@@ -207,6 +209,22 @@ static int build_folder(const struct web_build_context *x,
     return 0;
 }
 
+/* The route of the same name counts on. */
+static int build_meter(const struct web_build_context *x, struct web_route *r)
+{
+    for (size_t i = 0; x->old && i < x->old->n_routes; i++) {
+        const struct web_route *o = &x->old->routes[i];
+
+        if (o->meter && o->wildcard == r->wildcard &&
+            span_equal(o->host, r->host) && span_equal(o->prefix, r->prefix)) {
+            r->meter = web_meter_ref(o->meter);
+            return 0;
+        }
+    }
+    r->meter = web_meter_new(x->workers);
+    return r->meter ? 0 : -ENOMEM;
+}
+
 static int build_route(const struct web_build_context *x,
                        const struct web_config_route *c, struct extras *extras,
                        struct web_route *r)
@@ -219,7 +237,9 @@ static int build_route(const struct web_build_context *x,
     set_target(x, c, r);
     set_guard(x, c, r);
     build_methods(extras, r, &c->methods);
-    err = build_folder(x, c, extras, r);
+    err = build_meter(x, r);
+    if (err == 0)
+        err = build_folder(x, c, extras, r);
     if (err < 0)
         return err;
     err = build_origins(extras, &c->origins, &r->origins);

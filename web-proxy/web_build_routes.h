@@ -13,6 +13,8 @@ struct web_build_context {
     uint32_t (*upstream)(const void *arg, const char *name);
     const struct web_jwt *(*jwt)(const void *arg, const char *name);
     struct buf *error; /* why not */
+    const struct web_site *old; /* whose meters go on; or NULL */
+    unsigned workers;
 };
 
 /* Returns 0, -ENOMEM, or ERR_CONFIG for two routes of the same path. */

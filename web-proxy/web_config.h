@@ -68,6 +68,9 @@ struct web_config {
     bool hsts_subdomains;
     bool via;
     bool access_log;
+    int access_format;
+    uint32_t access_sample;
+    int trace; /* enum web_trace_mode */
     uint32_t connections;
     uint32_t connections_per_address;
     uint32_t requests_per_connection;
@@ -108,6 +111,6 @@ const char *web_config_resolvers(const struct web_config *c,
  * known of their health. Main thread.
  * Returns 0; or, said in `error`, ERR_CONFIG (a CA file) or -ENOMEM. */
 int web_config_site(const struct config *config, struct web_site *old,
-                    struct buf *error, struct web_site **ret_site);
+                    unsigned workers, struct buf *error, struct web_site **ret_site);
 
 #endif /* WEB_CONFIG_H */

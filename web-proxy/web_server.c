@@ -425,6 +425,7 @@ static int new_core(struct web_server *server, struct web_stats *stats)
                 .wall = env_wall,
                 .arg = server},
         .stats = stats,
+        .worker = (unsigned)worker_index(server->worker),
     };
     int err = web_core_new(&server->core, &options);
 

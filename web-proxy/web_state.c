@@ -12,6 +12,7 @@
 #include "net/handshake_rate.h"
 #include "net/tls_ctx.h"
 #include "web_config.h"
+#include "web_metrics.h"
 #include "web_egresses.h"
 #include "web_streams.h"
 #include "web_tls.h"
@@ -20,9 +21,10 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { TICKET_LIFETIME_S = 3600 };
+enum { TICKET_LIFETIME_S = 3600, NAME_SIZE = 800 };
 
 struct web_state {
+    unsigned workers;
     struct config *first; /* the settings it started with: listeners */
     struct web_door *doors;
     size_t n_doors;
@@ -77,7 +79,7 @@ static int load_site(struct web_state *state, const struct config *config)
     err = web_tls_load(&state->tls, config_values(config), state->tickets,
                        &error);
     if (err == 0)
-        err = web_config_site(config, NULL, &error, &state->site);
+        err = web_config_site(config, NULL, state->workers, &error, &state->site);
     if (err == 0)
         err = web_streams_new(&state->streams, config, state->site, NULL);
     if (err == 0)
@@ -100,6 +102,7 @@ int web_state_new(struct web_state **ret_state, const struct config *config,
     if (!state)
         return -ENOMEM;
     pthread_mutex_init(&state->lock, NULL);
+    state->workers = workers;
     state->first = config_ref((struct config *)config);
     err = tls_tickets_new(&state->tickets, TICKET_LIFETIME_S);
     if (err == 0)
@@ -166,7 +169,7 @@ static int renew(const struct web_state *state, const struct config *config,
         web_tls_load(&r->tls, config_values(config), state->tickets, report);
 
     if (err == 0)
-        err = web_config_site(config, state->site, report, &r->site);
+        err = web_config_site(config, state->site, state->workers, report, &r->site);
     if (err == 0)
         err = web_streams_new(&r->streams, config, r->site, state->streams);
     if (err == 0)
@@ -352,9 +355,35 @@ static void status_upstreams(const struct web_site *site, struct buf *json)
         for (size_t k = 0; k < u->n_backends; k++)
             status_server(&u->backends[k], json);
         json_close(json, ']');
+        web_metrics_status(u->meter, json);
         json_close(json, '}');
     }
     json_close(json, ']');
+}
+
+static void status_routes(const struct web_site *site, struct buf *json)
+{
+    char name[NAME_SIZE];
+
+    json_key(json, "routes");
+    json_open(json, '[');
+    for (size_t i = 0; i < site->n_routes; i++) {
+        json_open(json, '{');
+        json_key(json, "name");
+        json_string(json, web_metrics_route_name(&site->routes[i], name,
+                                                 sizeof(name)));
+        web_metrics_status(site->routes[i].meter, json);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+void web_state_metrics(struct web_state *state, struct buf *out)
+{
+    struct web_site *site = web_state_site(state);
+
+    web_metrics_write(site, out);
+    web_site_unref(site);
 }
 
 void web_state_status(struct web_state *state, struct buf *json)
@@ -369,6 +398,7 @@ void web_state_status(struct web_state *state, struct buf *json)
     web_streams_status(streams, json);
     web_streams_unref(streams);
     status_upstreams(site, json);
+    status_routes(site, json);
     web_site_unref(site);
     json_key(json, "connections");
     json_u64(json, conn_limit_open(state->limit));

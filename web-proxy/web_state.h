@@ -50,6 +50,9 @@ struct conn_limit *web_state_limit(const struct web_state *state);
 struct handshake_rate *web_state_rate(const struct web_state *state);
 const struct web_config *web_state_config(const struct web_state *state);
 
+/* More families of /metrics. */
+void web_state_metrics(struct web_state *state, struct buf *out);
+
 /* More members of /status: listeners, certificates, upstreams, streams. */
 void web_state_status(struct web_state *state, struct buf *json);
 

@@ -64,6 +64,11 @@ enum log_level log_get_level(void)
     return atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
+enum log_format log_get_format(void)
+{
+    return atomic_load_explicit(&current_format, memory_order_relaxed);
+}
+
 void log_set_sink(void (*sink)(enum log_level level, const char *line,
                                void *arg),
                   void *arg)
@@ -145,8 +150,9 @@ static void line_put_json(struct line *line, const char *text)
     line_put(line, "\"", 1);
 }
 
-static void format_json(struct line *line, enum log_level level,
-                        const char *component, const char *message)
+/* Up to the comma before the members. */
+static void begin_json(struct line *line, enum log_level level,
+                       const char *component)
 {
     line_put_str(line, "{\"time\":\"");
     line_put_time(line);
@@ -154,7 +160,14 @@ static void format_json(struct line *line, enum log_level level,
     line_put_str(line, level_names[level]);
     line_put_str(line, "\",\"component\":");
     line_put_json(line, component);
-    line_put_str(line, ",\"message\":");
+    line_put_str(line, ",");
+}
+
+static void format_json(struct line *line, enum log_level level,
+                        const char *component, const char *message)
+{
+    begin_json(line, level, component);
+    line_put_str(line, "\"message\":");
     line_put_json(line, message);
     line_put_str(line, "}");
 }
@@ -281,6 +294,26 @@ void log_write(enum log_level level, const char *component, const char *format,
         mark_cut(message);
 
     format_line(&line, level, component, message);
+    emit(level, &line);
+    errno = saved_errno;
+}
+
+void log_write_members(enum log_level level, const char *component,
+                       const char *members)
+{
+    int saved_errno = errno;
+    struct line line = {.len = 0};
+
+    if (!log_is_on(level))
+        return;
+    if (log_get_format() == LOG_FORMAT_PRIORITY) {
+        char prefix[3] = {'<', priorities[level], '>'};
+
+        line_put(&line, prefix, sizeof(prefix));
+    }
+    begin_json(&line, level, component);
+    line_put_str(&line, members);
+    line_put_str(&line, "}");
     emit(level, &line);
     errno = saved_errno;
 }

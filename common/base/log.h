@@ -30,6 +30,7 @@ enum log_format {
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
 enum log_level log_get_level(void);
+enum log_format log_get_format(void);
 
 /* For tests: lines go to the function instead of standard error; NULL: back. */
 void log_set_sink(void (*sink)(enum log_level level, const char *line,
@@ -38,6 +39,12 @@ void log_set_sink(void (*sink)(enum log_level level, const char *line,
 
 void log_write(enum log_level level, const char *component, const char *format,
                ...) __attribute__((format(printf, 3, 4)));
+
+/* One line of JSON whatever the format: time, level and component, then the
+ * members, which are well-formed and without line breaks: "\"a\":1,\"b\":2".
+ * At most 3,500 bytes of them. */
+void log_write_members(enum log_level level, const char *component,
+                       const char *members);
 
 static inline bool log_is_on(enum log_level level)
 {

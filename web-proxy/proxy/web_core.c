@@ -101,6 +101,7 @@ int web_core_new(struct web_core **ret_core,
         return -ENOMEM;
     core->env = options->env;
     core->stats = options->stats;
+    core->worker = options->worker;
     timers_init(&core->timers);
     buf_init(&core->out, WEB_HEAD_BUFFER_MAX);
     web_shown_init(&core->shown);

@@ -83,6 +83,7 @@ struct web_core_options {
     struct web_site *site; /* a reference is taken */
     struct web_env env;
     struct web_stats *stats; /* outlives the core */
+    unsigned worker;         /* its number, for the meters */
 };
 
 /* Returns 0 or -ENOMEM. Release with web_core_free(). */

@@ -56,6 +56,30 @@ void exchange_recycle(struct web_core *core, struct web_exchange *x)
     list_push_front(&core->spare_exchanges, &x->node);
 }
 
+/* Into the meters of its route and its back end. */
+static void measure(const struct web_exchange *x)
+{
+    struct web_core *core = x->session->core;
+    struct web_meter_block *blocks[2] = {
+        web_meter_block(x->route->meter, core->worker),
+        x->upstream ? web_meter_block(x->upstream->meter, core->worker) : NULL,
+    };
+
+    for (int i = 0; i < 2; i++) {
+        struct web_meter_block *b = blocks[i];
+
+        if (!b)
+            continue;
+        web_meter_answer(b, x->status);
+        stats_add(&b->bytes_in, x->body_in);
+        stats_add(&b->bytes_out, x->body_out);
+        if (x->first_byte)
+            histogram_add(&b->first, x->first_byte - x->began);
+        if (x->status != 101)
+            histogram_add(&b->whole, core->now - x->began);
+    }
+}
+
 /* No longer anybody's; its session may begin another. */
 static void bury(struct web_exchange *x)
 {
@@ -75,8 +99,8 @@ static void bury(struct web_exchange *x)
     if (x->reader)
         reader_close(x->reader);
     stats_dec(&core->stats->exchanges);
-    if (core->view->site->access_log)
-        access_log(x->session, x);
+    measure(x);
+    access_log(x->session, x);
     if (x->session->exchange == x)
         x->session->exchange = NULL;
     list_push_back(&core->dead_exchanges, &x->node);
@@ -240,6 +264,7 @@ static void send_head(struct web_exchange *x)
     struct web_core *core = link->core;
 
     x->state = WEB_EXCHANGE_OPEN;
+    x->opened = core->now;
     http_parser_set_request(link->parser, x->method);
     if (x->request_done)
         x->sent = core->now;
@@ -286,6 +311,7 @@ static void start(struct web_exchange *x)
         wait_for_room(x);
         return;
     }
+    x->asked = core->now;
     x->give_up = core->now + 2 * x->upstream->connect_ms;
     if (link_get(x, false)) {
         stats_inc(&core->stats->proxied);
@@ -434,6 +460,7 @@ void exchange_begin(struct web_session *s, const struct web_request *rq,
     if (x->upstream)
         x->balance_key = balance_key_of(x->upstream, rq, &s->client);
     x->began = core->now;
+    memcpy(x->trace, rq->trace.id, sizeof(x->trace));
     s->exchange = x;
     s->state = WEB_SESSION_EXCHANGE;
     s->persists = rq->msg->is_persistent;

@@ -218,6 +218,8 @@ static bool is_forwarded(const struct web_request *rq,
     case HTTP_FIELD_X_FORWARDED_PROTO:
         return false;
     case HTTP_FIELD_OTHER:
+        if (rq->trace.text[0] && web_forward_is_field(h->name, "traceparent"))
+            return false;
         if (web_forward_is_ours(h->name) || is_alias_of_framing(h->name) ||
             is_own_field(rq, h->name))
             return false;
@@ -366,6 +368,15 @@ static void put_stripped(struct writer *w, const struct web_request *rq,
     PUT(w, "\r\n");
 }
 
+static void put_trace(struct writer *w, const struct web_request *rq)
+{
+    if (!rq->trace.text[0])
+        return;
+    PUT(w, "traceparent: ");
+    put_span(w, span_str(rq->trace.text));
+    PUT(w, "\r\n");
+}
+
 static void put_identity(struct writer *w, const struct web_request *rq)
 {
     if (!rq->identity_field)
@@ -425,6 +436,7 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     }
     run_flush(&run, &w);
     put_client(&w, rq, how);
+    put_trace(&w, rq);
     put_identity(&w, rq);
     put_subject(&w, rq);
     if (how->via)

@@ -67,6 +67,8 @@ struct web_view {
 struct web_core {
     struct web_env env;
     struct web_stats *stats;
+    unsigned worker;
+    uint32_t unlogged; /* requests that went well, since the last in the log */
     struct timers timers;
     uint64_t now; /* of the event being handled */
     bool draining;
@@ -221,7 +223,10 @@ struct web_exchange {
     unsigned interims;
     char accept[WS_ACCEPT_SIZE];
 
+    char trace[WEB_TRACE_ID_SIZE];
     uint64_t began;      /* ms */
+    uint64_t asked;      /* a link was wanted: all waiting is over */
+    uint64_t opened;     /* the link was there */
     uint64_t sent;       /* request complete at the back end */
     uint64_t first_byte; /* of the answer; 0: none yet */
     uint64_t body_in, body_out;

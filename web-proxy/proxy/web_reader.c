@@ -365,6 +365,7 @@ static void begin(struct web_exchange *x, const struct web_file_info *info)
     if (is_several(r))
         make_boundary(r);
     fill_head(&h, r);
+    x->first_byte = x->session->core->now;
     if (!answer_begin(x, &h.msg))
         return;
     stats_inc(&x->session->core->stats->files);

@@ -42,6 +42,7 @@ int web_request_read(struct web_request *rq, const struct http_msg *msg)
     rq->has_query = false;
     rq->websocket = false;
     rq->identity_field = NULL;
+    rq->trace.id[0] = rq->trace.text[0] = '\0';
     rq->stripped = span_of(NULL, 0);
     rq->own_fields = NULL;
     rq->n_own_fields = 0;

@@ -11,6 +11,7 @@
 #include "http/http_msg.h"
 #include "proxy/web_host.h"
 #include "proxy/web_peer.h"
+#include "proxy/web_trace.h"
 #include "ws/ws_handshake.h"
 
 enum {
@@ -34,6 +35,7 @@ struct web_request {
     /* What a token check changes in the forwarded head (proxy/web_jwt.h). */
     const char *identity_field; /* is sent with `identity`; NULL: none */
     struct jwt_claim identity;
+    struct web_trace trace;
     struct span stripped;                    /* of a header's value; left out */
     char query_text[WEB_REQUEST_QUERY_SIZE]; /* a query without the token */
     /* Fields in which back ends expect our word; the client's are dropped. */

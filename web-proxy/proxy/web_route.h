@@ -22,6 +22,7 @@
 #include "proxy/web_file.h"
 #include "proxy/web_host.h"
 #include "proxy/web_jwt.h"
+#include "proxy/web_meter.h"
 #include "proxy/web_token.h"
 #include "proxy/web_zone.h"
 
@@ -83,6 +84,7 @@ struct web_route {
     uint64_t first_byte_ms; /* from the request's end to the answer's head */
     uint64_t idle_ms;       /* between two parts of a body */
     uint64_t tunnel_ms;     /* a WebSocket without traffic */
+    struct web_meter *meter; /* NULL: none */
     uint32_t id;            /* position in the configuration, for figures */
 };
 

@@ -423,6 +423,9 @@ static void judge(struct web_session *s, struct web_request *rq)
     count_refusal(core, verdict.reason);
     count_jwt(core->stats, verdict.jwt);
     access_log_refused(s, rq, verdict.status);
+    if (verdict.route)
+        web_meter_answer(web_meter_block(verdict.route->meter, core->worker),
+                         verdict.status);
     if (verdict.reason == WEB_GATE_RATE)
         page.retry_s = (verdict.wait_ms + 999) / 1000;
     if (verdict.reason == WEB_GATE_MAINTENANCE)
@@ -451,6 +454,7 @@ void session_on_request(struct web_session *s, const struct http_msg *msg)
     rq->peer = s->peer;
     rq->tunnel = s->tunnels;
     status = web_request_read(rq, msg);
+    web_trace_read(&rq->trace, core->view->site->trace, msg);
     if (status == 0 && s->entry->redirect &&
         !web_gate_is_plain(core->view->site, rq)) {
         redirect_to_https(s, rq);

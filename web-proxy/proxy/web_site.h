@@ -13,6 +13,7 @@
 #include "proxy/web_health.h"
 #include "proxy/web_peer.h"
 #include "proxy/web_route.h"
+#include "proxy/web_trace.h"
 
 struct tls_ctx;
 
@@ -77,6 +78,7 @@ struct web_upstream {
     struct web_check_rule check;
     struct tls_ctx *tls;    /* NULL: plain TCP */
     const char *host_field; /* Host to send; NULL: the client's own */
+    struct web_meter *meter; /* NULL: none */
 
     uint64_t connect_ms; /* TCP and TLS together */
     uint32_t idle_max;   /* connections one worker keeps open to a server */
@@ -129,6 +131,9 @@ struct web_site {
     uint16_t https_port; /* of HTTPS as clients see it, for redirects */
     bool via;            /* add a Via field towards back ends */
     bool access_log;
+    bool access_json;       /* else as all of the log */
+    uint32_t access_sample; /* one of so many that went well */
+    enum web_trace_mode trace;
 
     /* Drops what the site was built from; NULL: static. Any thread. */
     void (*release)(struct web_site *site);
