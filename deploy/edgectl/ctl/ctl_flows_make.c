@@ -2,6 +2,7 @@
 /* The rules: what each setting of the daemons means for packets. */
 #include "ctl/ctl_flows_internal.h"
 
+#include "proxy/web_egress.h"
 #include "sip_config.h"
 #include "turn_config.h"
 #include "web_config.h"
@@ -179,6 +180,37 @@ static bool is_used(const struct web_config *web, const char *upstream)
     return false;
 }
 
+/* Where connect: leads to. */
+static void make_egress(struct maker *m, const struct web_config_egress *e)
+{
+    const struct topo *t = m->flows->topo;
+    const struct ctl_end from = {.place = here(m)};
+    struct web_egress_rule rule;
+    struct ctl_end to = {0};
+    struct addr ip;
+
+    if (web_egress_parse(span_str(e->to), &rule) < 0)
+        return; /* the settings were checked for this */
+    to.ports = one_port(rule.to.port);
+    if (addr_parse_ip(web_host_name(&rule.to), &ip) < 0)
+        ask_dns(m, e->to);
+    for (size_t i = 0; i < e->nets.n; i++) {
+        ptrdiff_t place = flows_place_of(m->flows, &e->nets.items[i]);
+
+        to.place = (size_t)place;
+        if (place >= 0)
+            flows_add(m->flows, CTL_TCP, &from, &to, "the way out to %s",
+                      e->to);
+    }
+    /* Anywhere public is the zone of what is nowhere else. */
+    for (size_t z = 0; e->nets.n == 0 && z < t->zones.n; z++) {
+        to.place = z;
+        if (t->zones.items[z].networks.n == 0)
+            flows_add(m->flows, CTL_TCP, &from, &to, "the way out to %s",
+                      e->to);
+    }
+}
+
 static void make_web(struct maker *m)
 {
     static const char *const whys[] = {
@@ -194,9 +226,17 @@ static void make_web(struct maker *m)
     const struct ctl_end from = {.place = here(m)};
     struct ctl_end to;
 
-    for (size_t i = 0; i < web->listen.n; i++)
-        from_clients(m, CTL_TCP, &web->listen.items[i].addr,
-                     whys[web->listen.items[i].transport]);
+    for (size_t i = 0; i < web->listen.n; i++) {
+        const struct endpoint *e = &web->listen.items[i];
+
+        if (e->transport == WEB_LISTEN_CONNECT)
+            from_nets(m, CTL_TCP, &e->addr, &web->egress_limits.from,
+                      whys[e->transport]);
+        else
+            from_clients(m, CTL_TCP, &e->addr, whys[e->transport]);
+    }
+    for (size_t i = 0; i < web->egress.n; i++)
+        make_egress(m, &web->egress.items[i]);
     for (size_t i = 0; i < web->upstreams.n; i++) {
         const struct web_config_upstream *u = &web->upstreams.items[i];
 

@@ -124,6 +124,28 @@ START_TEST(both_families_are_opened_where_both_are_listened_on)
 }
 END_TEST
 
+START_TEST(streams_and_the_way_out_lead_where_they_say)
+{
+    build(
+        topo_text,
+        "{'listen': ['shared:0.0.0.0:443', 'connect:10.1.0.1:3128'],"
+        " 'certificate': ['c'], 'key': ['k'],"
+        " 'upstream': ['turn=tcp://10.0.0.30:3478', 'uc=http://10.0.0.20:80'],"
+        " 'route': ['/=uc'],"
+        " 'stream': ['turn=turn,server-names=turn.test'],"
+        " 'egress-from': ['10.0.0.0/24'],"
+        " 'egress': [{'to': 'push.test:2197', 'nets': ['17.0.0.0/8']},"
+        "  'crl.test:8081']}",
+        NULL, NULL);
+    ck_assert(says("internet,edge 10.1.0.1,tcp,any,443,"));
+    ck_assert(says("edge 10.1.0.1,10.0.0.30,tcp,any,3478,"));
+    ck_assert(says("10.0.0.0/24,edge 10.1.0.1,tcp,any,3128,"));
+    ck_assert(!says("internet,edge 10.1.0.1,tcp,any,3128,"));
+    ck_assert(says("edge 10.1.0.1,17.0.0.0/8,tcp,any,2197,"));
+    ck_assert(says("edge 10.1.0.1 2001:db8:1::1,internet,tcp,any,8081,"));
+}
+END_TEST
+
 START_TEST(back_ends_are_reached_when_a_route_leads_there)
 {
     build(topo_text, web_text, NULL, NULL);
@@ -284,6 +306,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, clients_reach_listeners_that_are_not_loopback);
     tcase_add_test(tc, both_families_are_opened_where_both_are_listened_on);
     tcase_add_test(tc, back_ends_are_reached_when_a_route_leads_there);
+    tcase_add_test(tc, streams_and_the_way_out_lead_where_they_say);
     tcase_add_test(tc, sip_goes_both_ways_between_proxy_and_media_server);
     tcase_add_test(tc, a_websocket_with_nothing_in_front_is_for_clients);
     tcase_add_test(tc, a_websocket_of_a_trusted_proxy_is_for_it_alone);
