@@ -375,7 +375,7 @@ describe("settings", () => {
     ["a rate that is none", ["--zone", "z=fast", "--route", "/x=a"], /zone\[0\]\.rate/],
     ["HTTPS without a certificate", ["--listen", "https:127.0.0.1:0", "--route", "/x=a"], /certificate/],
     ["no route", [], /route/],
-    ["a route to nowhere", ["--route", "/x"], /upstream and redirect/],
+    ["a route to nowhere", ["--route", "/x"], /upstream, redirect and root/],
   ])
     test(`${name} is refused`, async () => {
       const got = await runDaemon("web-proxy", [...base(), ...args]);
