@@ -76,7 +76,7 @@ describe("the way out", { skip, concurrency: false }, () => {
       ] } });
   });
   after(async () => {
-    const how = await web?.stop({ drain: 500 });
+    const how = await web?.stop();
     internet?.stdin.end();
     await network.close();
     assert.equal(how?.code, 0, web?.log());

@@ -83,7 +83,7 @@ describe("stream routes", { concurrency: false }, () => {
   });
   after(async () => {
     for (const server of [one, two, secure, grpc]) server?.close();
-    const how = await web?.stop({ drain: 100 });
+    const how = await web?.stop();
     assert.equal(how.code, 0, web.log());
   });
 
