@@ -227,6 +227,13 @@ static const struct option_def options[] = {
      .fallback = "16",
      .flags = OPT_RELOAD,
      .help = "those of one allocation; over it 486"},
+    {.name = "mobility",
+     .type = OPT_BOOL,
+     .offset = FIELD(mobility),
+     .fallback = "false",
+     .flags = OPT_RELOAD,
+     .help = "clients that ask for it may go on with their allocation from "
+             "another address (RFC 8016); else 405"},
     {.name = "alternate-server",
      .type = OPT_ADDR,
      .offset = FIELD(alternate),
@@ -266,8 +273,8 @@ static const struct option_def options[] = {
      .help =
          "TLS connections not ready yet on one listener of one worker: over "
          "it the oldest is closed; DTLS handshakes under way in one "
-         "worker: over it none begins, and a sixteenth of it from one "
-         "client address"},
+         "worker: over it none begins, and a 64th of it from one client "
+         "address (IPv6: /64)"},
     {.name = "handshake-rate",
      .type = OPT_U32,
      .offset = FIELD(handshake_rate),
@@ -472,6 +479,7 @@ static struct turn_limits limits_of(const struct turn_config *c)
         .max_permissions = c->max_permissions,
         .max_channels = c->max_channels,
         .total_bandwidth = c->total_bandwidth,
+        .mobility = c->mobility,
         .tcp_total = c->tcp_total,
         .tcp_per_user = c->tcp_per_user,
         .tcp_per_allocation = c->tcp_per_allocation,

@@ -54,6 +54,7 @@ struct turn_config {
     uint16_t max_channels;
     uint64_t total_bandwidth; /* bytes/s */
     bool tcp_relay;
+    bool mobility;
     uint32_t tcp_total; /* connections */
     uint32_t tcp_per_user;
     uint16_t tcp_per_allocation;

@@ -4,7 +4,8 @@
  * A connection that a client opens for one of its TCP relays (RFC 6062) comes
  * to any worker. Its ConnectionBind says whose it is; before anything is done
  * with it, the connection moves there, as it is, and is an ordinary client
- * there until the core joins it with its pipe.
+ * there until the core joins it with its pipe. One with the ticket of a client
+ * that has changed its address (RFC 8016) moves in the same way.
  */
 #include "turn_worker_internal.h"
 
@@ -88,7 +89,7 @@ static void on_idle(struct alarm *alarm, uint64_t now)
 static bool must_move(struct turn_conn *conn, struct span frame)
 {
     struct turn_worker *w = conn->w;
-    int target = turn_core_of_bind(frame);
+    int target = turn_core_owner(w->core, frame);
 
     if (target < 0 || target == worker_index(w->worker) || conn->has_moved ||
         turn_core_has_client(w->core, &conn->client, worker_now(w->worker)) ||

@@ -74,7 +74,7 @@ int turn_dtls_start(struct turn_worker *w, struct tls_ctx *tls)
         .rate = turn_server_rate(w->server),
         .max_sessions = w->max_connections,
         .max_half_open = w->max_handshakes,
-        .max_half_open_source = w->max_handshakes / 16,
+        .max_half_open_source = (w->max_handshakes + 63) / 64,
         .idle_timeout_ms = (unsigned)w->idle_timeout,
         .events = &events,
         .arg = w,

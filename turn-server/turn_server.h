@@ -32,6 +32,8 @@
       "connections brought to the worker of their allocation (RFC 6062)")      \
     X(COUNTER, move_failed, "connections_moved", "result=\"failed\"",          \
       "connections brought to the worker of their allocation (RFC 6062)")      \
+    X(COUNTER, drop_forward, "forward_dropped", "",                            \
+      "messages about moved clients that another worker could not take")       \
     X(COUNTER, drop_slow_client, "stream_dropped", "reason=\"slow_client\"",   \
       "packets not sent to a TCP or TLS client")                               \
     X(COUNTER, drop_client_gone, "stream_dropped", "reason=\"client_gone\"",   \

@@ -131,15 +131,18 @@ static void relay_close(void *arg, void *handle)
     pool_give(w->relays, s);
 }
 
-static void to_client(void *arg, const struct turn_client *to,
-                      const struct turn_packet *packet)
+void turn_worker_to_client(struct turn_worker *w, const struct turn_client *to,
+                           const struct turn_packet *packet)
 {
-    struct turn_worker *w = arg;
     const struct turn_door *door;
     struct udp_dest dest = {.to = to->remote};
 
     if (turn_transport_is_stream(to->transport)) {
         turn_conn_send(w, to->link, packet->bytes);
+        return;
+    }
+    if (to->transport == TURN_DTLS && to->home != 0) {
+        turn_forward_to_client(w, to, packet);
         return;
     }
     if (to->transport == TURN_DTLS) {
@@ -153,6 +156,12 @@ static void to_client(void *arg, const struct turn_client *to,
     dest.has_tos = packet->tos != 0;
     if (udp_send(door->udp, &dest, packet->bytes) < 0)
         stats_inc(&w->stats->drop_too_long);
+}
+
+static void to_client(void *arg, const struct turn_client *to,
+                      const struct turn_packet *packet)
+{
+    turn_worker_to_client(arg, to, packet);
 }
 
 static void to_peer(void *arg, void *handle, const struct addr *to,
@@ -349,6 +358,7 @@ static int make_tables(struct turn_worker *w, const struct turn_config *c,
         .env = {relay_open, relay_close, to_client, to_peer, random_bytes,
                 epoch, w},
         .tcp = turn_pipe_env(),
+        .mobile = turn_forward_env(),
         .max_tcp = c->tcp_total,
         .worker = (uint8_t)worker_index(w->worker),
         .shared = turn_server_shared(w->server),

@@ -53,6 +53,19 @@ struct turn_worker {
 /* Arm the alarm for the core's next deadline. After every event. */
 void turn_worker_arm(struct turn_worker *w);
 
+/* Send to a client of this worker. */
+void turn_worker_to_client(struct turn_worker *w, const struct turn_client *to,
+                           const struct turn_packet *packet);
+
+/* --- turn_forward.c --- */
+
+/* The functions for the core; their `arg` is the worker. */
+struct turn_mobile_env turn_forward_env(void);
+
+/* Send to a client whose session is another worker's. */
+void turn_forward_to_client(struct turn_worker *w, const struct turn_client *to,
+                            const struct turn_packet *packet);
+
 /* --- turn_conn.c --- */
 
 struct turn_conn;

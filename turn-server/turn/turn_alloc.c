@@ -16,7 +16,7 @@ enum {
     USER_TEXT_SIZE = 80,
 };
 
-static uint64_t *gauge_of(struct turn_core *core, uint8_t transport)
+uint64_t *turn_alloc_gauge(struct turn_core *core, uint8_t transport)
 {
     switch (transport) {
     case TURN_TCP:
@@ -252,7 +252,7 @@ void turn_alloc_announce(struct turn_core *core, struct turn_alloc *alloc)
 
     alloc->is_announced = true;
     stats_inc(&core->stats->allocations_opened);
-    stats_inc(gauge_of(core, alloc->client.transport));
+    stats_inc(turn_alloc_gauge(core, alloc->client.transport));
     stats_inc(&turn_realm_figures(core, alloc->realm)->opened);
     stats_inc(&turn_realm_figures(core, alloc->realm)->allocations);
     if (!core->rules->log_allocations)
@@ -285,7 +285,7 @@ static void say_ended(struct turn_core *core, const struct turn_alloc *alloc,
 static void count_end(struct turn_core *core, const struct turn_alloc *alloc,
                       enum turn_end why)
 {
-    stats_dec(gauge_of(core, alloc->client.transport));
+    stats_dec(turn_alloc_gauge(core, alloc->client.transport));
     stats_dec(&turn_realm_figures(core, alloc->realm)->allocations);
     switch (why) {
     case TURN_END_EXPIRED:
@@ -330,6 +330,7 @@ void turn_alloc_end(struct turn_core *core, struct turn_alloc *alloc,
         count_end(core, alloc, why);
     timers_cancel(&core->timers, &alloc->timer);
     turn_tcp_end_all(core, alloc);
+    turn_mobile_end(core, alloc);
     for (unsigned i = 0; i < TURN_FAMILIES; i++) {
         if (alloc->relays[i].handle)
             turn_alloc_close(core, alloc, i);

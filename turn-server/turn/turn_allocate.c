@@ -13,6 +13,7 @@ struct wish {
     bool family[TURN_FAMILIES];
     bool is_dual; /* one family may fail */
     bool is_tcp;
+    bool is_mobile;
     bool has_token;
     enum turn_port_want port;
     uint8_t token[TURN_TOKEN_SIZE];
@@ -127,6 +128,8 @@ static enum stun_code read_wish(const struct turn_core *core,
         code = read_families(msg, wish);
     if (code == STUN_OK)
         code = read_ports(msg, wish);
+    if (code == STUN_OK)
+        code = turn_mobile_wish(core, msg, wish->is_tcp, &wish->is_mobile);
     return code;
 }
 
@@ -241,8 +244,10 @@ static enum stun_code make(struct turn_core *core, struct turn_request *rq,
         code = make_reserved(core, rq, wish, &alloc);
     else
         code = turn_alloc_new(core, rq, &alloc);
-    if (alloc)
+    if (alloc) {
         alloc->is_tcp = wish->is_tcp;
+        alloc->is_mobile = wish->is_mobile;
+    }
     if (code == STUN_OK && !wish->has_token)
         code = open_families(core, rq, alloc, wish);
     if (code != STUN_OK) {
@@ -287,6 +292,7 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
             rq->alloc->name_hash != rq->who.name_hash)
             return STUN_ALLOCATION_MISMATCH;
         fill_success(rq->alloc, rq->now, reply);
+        turn_mobile_ticket(core, rq->alloc, reply);
         return STUN_OK;
     }
     code = read_wish(core, rq, &wish);
@@ -298,7 +304,9 @@ enum stun_code turn_on_allocate(struct turn_core *core, struct turn_request *rq,
         return send_away(core, rq, reply);
     turn_reserve_reap(core->shared->reserve, rq->now);
     code = make(core, rq, &wish, turn_auth_lifetime(core, rq, granted));
-    if (code == STUN_OK)
-        fill_success(rq->alloc, rq->now, reply);
-    return code;
+    if (code != STUN_OK)
+        return code;
+    fill_success(rq->alloc, rq->now, reply);
+    turn_mobile_ticket(core, rq->alloc, reply);
+    return STUN_OK;
 }

@@ -25,6 +25,7 @@ int turn_core_new(struct turn_core **ret_core,
         return -ENOMEM;
     core->env = options->env;
     core->tcp = options->tcp;
+    core->mobile = options->mobile;
     core->worker = options->worker;
     core->shared = options->shared;
     core->stats = options->stats;
@@ -35,14 +36,20 @@ int turn_core_new(struct turn_core **ret_core,
     if (err == 0 && options->tcp.listen && options->max_tcp > 0)
         err = pool_new(&core->tcp_conns, sizeof(struct turn_tcp_conn),
                        options->max_tcp);
+    if (err == 0)
+        err = pool_new(&core->routes, turn_mobile_route_size(),
+                       options->max_allocations);
     if (err < 0) {
         pool_free(core->allocs);
+        pool_free(core->tcp_conns);
         mem_free(core);
         return err;
     }
     core->env.random(core->env.arg, seed, sizeof(seed));
     memcpy(core->seed, seed, sizeof(core->seed));
-    map_init(&core->by_client, options->max_allocations, seed);
+    map_init(&core->by_client, 2 * (size_t)options->max_allocations, seed);
+    map_init(&core->by_route, options->max_allocations, seed);
+    turn_mobile_init(core);
     map_init(&core->tcp_by_number, options->max_tcp, seed);
     timers_init(&core->timers);
     ratelim_init(&core->refusals, TURN_REFUSALS_PER_S * 1000ULL,
@@ -63,6 +70,9 @@ void turn_core_free(struct turn_core *core)
         turn_alloc_end(core, alloc, TURN_END_SHUTDOWN);
     map_deinit(&core->by_client);
     map_deinit(&core->tcp_by_number);
+    map_deinit(&core->by_route);
+    pool_free(core->routes);
+    mem_wipe(core->ticket_key, sizeof(core->ticket_key));
     pool_free(core->tcp_conns);
     pool_free(core->allocs);
     turn_rules_unref(core->rules);
@@ -82,6 +92,8 @@ static uint64_t *reply_counter(struct turn_stats *stats, enum stun_code code)
         return &stats->refused_401;
     case STUN_FORBIDDEN:
         return &stats->refused_403;
+    case STUN_MOBILITY_FORBIDDEN:
+        return &stats->refused_405;
     case STUN_UNKNOWN_ATTRIBUTE:
         return &stats->refused_420;
     case STUN_ALLOCATION_MISMATCH:
@@ -120,6 +132,8 @@ static const char *reason_of(enum stun_code code)
         return "Bad Request";
     case STUN_FORBIDDEN:
         return "Forbidden";
+    case STUN_MOBILITY_FORBIDDEN:
+        return "Mobility Forbidden";
     case STUN_UNKNOWN_ATTRIBUTE:
         return "Unknown Attribute";
     case STUN_ALLOCATION_MISMATCH:
@@ -169,6 +183,9 @@ static void write_success(struct stun_writer *w, const struct turn_request *rq,
                    span_of(reply->token, sizeof(reply->token)));
     if (reply->has_mapped)
         stun_write_xor_addr(w, STUN_XOR_MAPPED_ADDRESS, &rq->client->remote);
+    if (reply->has_ticket)
+        stun_write(w, STUN_MOBILITY_TICKET,
+                   span_of(reply->ticket, sizeof(reply->ticket)));
     if (reply->number)
         stun_write(w, STUN_CONNECTION_ID,
                    span_of(reply->number, TURN_TCP_NUMBER_SIZE));
@@ -232,6 +249,17 @@ enum stun_code turn_check_attributes(struct stun_msg *msg,
     return msg->unknown_count > 0 ? STUN_UNKNOWN_ATTRIBUTE : STUN_OK;
 }
 
+/* A Refresh with a ticket may come again because its answer was lost: the old
+ * 5-tuple is still the one that counts. */
+static void note_use(struct turn_core *core, const struct turn_request *rq)
+{
+    if (!rq->alloc || !rq->alloc->has_next ||
+        (rq->msg.method == STUN_REFRESH &&
+         stun_msg_has(&rq->msg, STUN_MOBILITY_TICKET)))
+        return;
+    turn_mobile_used(core, rq->alloc, rq->client);
+}
+
 static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
                              struct turn_reply *reply)
 {
@@ -241,6 +269,8 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
         return STUN_FORBIDDEN;
     if (rq->msg.method == STUN_CONNECTION_BIND)
         turn_tcp_find(core, rq);
+    if (rq->msg.method == STUN_REFRESH)
+        turn_mobile_find(core, rq);
     code = turn_auth(core, rq, reply);
     if (code == STUN_OK)
         code = turn_check_attributes(&rq->msg, unsupported,
@@ -248,8 +278,11 @@ static enum stun_code handle(struct turn_core *core, struct turn_request *rq,
     if (code == STUN_OK && !rq->realm->tokens)
         code = turn_check_attributes(&rq->msg,
                                      &(enum stun_attr){STUN_ACCESS_TOKEN}, 1);
+    if (code == STUN_OK && rq->msg.method == STUN_REFRESH)
+        code = turn_mobile_check(core, rq);
     if (code != STUN_OK)
         return code;
+    note_use(core, rq);
     switch (rq->msg.method) {
     case STUN_ALLOCATE:
         return turn_on_allocate(core, rq, reply);
@@ -334,6 +367,10 @@ static void on_message(struct turn_core *core, const struct turn_client *from,
         stats_inc(&core->stats->drop_fingerprint);
         return;
     }
+    if (rq.msg.class == STUN_REQUEST && rq.msg.method == STUN_REFRESH &&
+        stun_msg_has(&rq.msg, STUN_MOBILITY_TICKET) &&
+        turn_mobile_by_ticket(core, from, packet, now))
+        return;
     if (rq.msg.class == STUN_REQUEST)
         on_request(core, &rq);
     else if (rq.msg.class == STUN_INDICATION && rq.msg.method == STUN_SEND)
@@ -349,6 +386,9 @@ void turn_core_on_client(struct turn_core *core, const struct turn_client *from,
         stats_inc(&core->stats->drop_malformed);
         return;
     }
+    if (map_count(&core->by_route) > 0 &&
+        turn_mobile_by_route(core, from, packet))
+        return;
     if (stun_is_channel(packet->bytes.ptr[0]))
         turn_relay_channel(core, from, packet, now);
     else
@@ -360,7 +400,9 @@ void turn_core_on_client_gone(struct turn_core *core,
 {
     struct turn_alloc *alloc = turn_alloc_find(core, client, now);
 
-    if (alloc)
+    if (turn_mobile_gone_route(core, client) || !alloc)
+        return;
+    if (!turn_mobile_gone(core, alloc, client, now))
         turn_alloc_end(core, alloc, TURN_END_DISCONNECTED);
 }
 
@@ -376,7 +418,8 @@ void turn_core_on_report(struct turn_core *core, struct pool_id to,
 bool turn_core_has_client(struct turn_core *core,
                           const struct turn_client *client, uint64_t now)
 {
-    return turn_alloc_find(core, client, now) != NULL;
+    return turn_alloc_find(core, client, now) != NULL ||
+           map_find(&core->by_route, span_of(client, sizeof(*client))) != NULL;
 }
 
 void turn_core_on_peer(struct turn_core *core, struct pool_id to,

@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/pool.h"
+#include "turn/turn_mobile.h"
 #include "turn/turn_rules.h"
 #include "turn/turn_shared.h"
 #include "turn/turn_stats.h"
@@ -57,7 +58,8 @@ struct turn_client {
     uint64_t link;      /* the shell's name for listener or connection */
     uint8_t transport;  /* enum turn_transport */
     uint8_t access;     /* enum turn_access; always the same for a 5-tuple */
-    uint8_t pad[2];     /* zero */
+    uint16_t home;      /* 0: this core's worker; else, plus 1, the one its
+                           packets come to (turn_mobile.h) */
     uint32_t realm;     /* turn_realm_id(), or TURN_REALM_DEFAULT; the same
                            for a 5-tuple as well */
 };
@@ -105,10 +107,11 @@ struct turn_env {
 
 struct turn_core_options {
     struct turn_env env;
-    struct turn_tcp_env tcp;    /* all NULL: no TCP relays */
-    struct turn_shared *shared; /* borrowed; outlives the core */
-    struct turn_rules *rules;   /* a reference is taken */
-    struct turn_stats *stats;   /* borrowed; written by this core only */
+    struct turn_tcp_env tcp;       /* all NULL: no TCP relays */
+    struct turn_mobile_env mobile; /* all NULL: there is one worker */
+    struct turn_shared *shared;    /* borrowed; outlives the core */
+    struct turn_rules *rules;      /* a reference is taken */
+    struct turn_stats *stats;      /* borrowed; written by this core only */
     /* TURN_REALMS_MAX of them, by the slot of the realm; likewise. NULL: the
      * core keeps them to itself. */
     struct turn_realm_stats *realm_stats;

@@ -28,6 +28,10 @@ enum { TURN_TIMER_ALLOC, TURN_TIMER_TCP };
 struct turn_core {
     struct turn_env env;
     struct turn_tcp_env tcp;
+    struct turn_mobile_env mobile;
+    struct pool *routes; /* struct turn_route, in turn_mobile.c */
+    struct map by_route; /* struct turn_client → the same */
+    uint8_t ticket_key[32];
     uint8_t worker;
     struct pool *tcp_conns;   /* struct turn_tcp_conn */
     struct map tcp_by_number; /* their CONNECTION-ID → the same */
@@ -70,10 +74,13 @@ struct turn_alloc {
     struct stun_key key;
     uint8_t algorithm; /* enum stun_algorithm of `key` */
     bool is_announced;
-    bool is_token;         /* `key` comes from a token (RFC 7635) */
-    bool is_tcp;           /* a TCP relay (RFC 6062) */
-    uint16_t n_tcp;        /* connections of it */
-    struct list tcp_conns; /* struct turn_tcp_conn.node */
+    bool is_mobile;          /* has a ticket (RFC 8016) */
+    bool has_next;           /* `next` is a key in the table as well */
+    struct turn_client next; /* where it has moved to, once it is used */
+    bool is_token;           /* `key` comes from a token (RFC 7635) */
+    bool is_tcp;             /* a TCP relay (RFC 6062) */
+    uint16_t n_tcp;          /* connections of it */
+    struct list tcp_conns;   /* struct turn_tcp_conn.node */
     bool has_token;
     uint8_t token[TURN_TOKEN_SIZE];
     uint8_t tid[STUN_TID_SIZE]; /* of the Allocate, to know it again */
@@ -86,6 +93,8 @@ struct turn_alloc {
     uint64_t bytes[TURN_DIRECTIONS];
     struct ratelim bandwidth[TURN_DIRECTIONS];
 };
+
+enum { TURN_TICKET_SIZE = 38 }; /* MOBILITY-TICKET */
 
 enum turn_tcp_state { TURN_TCP_CONNECTING, TURN_TCP_WAITING, TURN_TCP_BOUND };
 enum { TURN_TCP_NUMBER_SIZE = 4 };
@@ -128,6 +137,8 @@ struct turn_request {
     struct stun_msg msg;
     uint64_t now;
     struct turn_alloc *alloc;  /* of this client, or NULL */
+    bool moves;                /* Refresh: `alloc` is that of its ticket */
+    bool has_bad_ticket;       /* it is none of ours */
     struct turn_tcp_conn *tcp; /* ConnectionBind: which; `alloc` is its own */
     const struct turn_realm *realm; /* of this client; NULL: is no more */
     struct turn_identity who;
@@ -147,6 +158,8 @@ struct turn_reply {
     const struct addr *alternate; /* with 300 */
     uint16_t family_error;        /* ADDRESS-ERROR-CODE; 0: none */
     uint8_t failed_family;
+    bool has_ticket;
+    uint8_t ticket[TURN_TICKET_SIZE];
     bool is_later;         /* Connect: the answer comes when it is known */
     const uint8_t *number; /* CONNECTION-ID; NULL: none */
     struct turn_tcp_conn *joined; /* ConnectionBind: what to do afterwards */
@@ -277,6 +290,55 @@ bool turn_lifetime(const struct turn_core *core, const struct stun_msg *msg,
  * no relay of its family. */
 enum stun_code turn_peer(const struct turn_request *rq, struct span value,
                          struct addr *ret_peer);
+
+/* How many allocations there are over a transport. */
+uint64_t *turn_alloc_gauge(struct turn_core *core, uint8_t transport);
+
+/* --- turn_mobile.c --- */
+
+void turn_mobile_init(struct turn_core *core);
+size_t turn_mobile_route_size(void);
+
+/* Allocate: does it ask for a ticket? STUN_OK, 400, 405. */
+enum stun_code turn_mobile_wish(const struct turn_core *core,
+                                const struct stun_msg *msg, bool is_tcp,
+                                bool *ret_is_mobile);
+
+/* Refresh, before it is known who asks: the allocation its ticket names. */
+void turn_mobile_find(struct turn_core *core, struct turn_request *rq);
+
+/* And when it is known: STUN_OK, 400, 405. */
+enum stun_code turn_mobile_check(const struct turn_core *core,
+                                 const struct turn_request *rq);
+
+/* A Refresh that has succeeded: its 5-tuple is the client's next one. */
+enum stun_code turn_mobile_moved(struct turn_core *core,
+                                 const struct turn_request *rq);
+
+/* Write a new ticket into the answer, when the allocation has one. */
+void turn_mobile_ticket(const struct turn_core *core,
+                        const struct turn_alloc *alloc,
+                        struct turn_reply *reply);
+
+/* The client uses this 5-tuple: if it is the next one, it is the only one. */
+void turn_mobile_used(struct turn_core *core, struct turn_alloc *alloc,
+                      const struct turn_client *client);
+
+/* A connection of its is gone. False: its allocation ends. */
+bool turn_mobile_gone(struct turn_core *core, struct turn_alloc *alloc,
+                      const struct turn_client *client, uint64_t now);
+
+void turn_mobile_end(struct turn_core *core, struct turn_alloc *alloc);
+
+/* Forward what is another core's. False: it is ours. */
+bool turn_mobile_by_route(struct turn_core *core,
+                          const struct turn_client *from,
+                          const struct turn_packet *packet);
+bool turn_mobile_by_ticket(struct turn_core *core,
+                           const struct turn_client *from,
+                           const struct turn_packet *packet, uint64_t now);
+bool turn_mobile_gone_route(struct turn_core *core,
+                            const struct turn_client *client);
 
 /* --- turn_tcp.c --- */
 

@@ -83,6 +83,12 @@ enum stun_code turn_on_refresh(struct turn_core *core, struct turn_request *rq,
         rq->alloc->key = rq->who.key;
         rq->alloc->credential_expiry = rq->who.expiry;
     }
+    code = turn_mobile_moved(core, rq);
+    if (code != STUN_OK) {
+        reply->has_lifetime = false;
+        return code;
+    }
+    turn_mobile_ticket(core, rq->alloc, reply);
     reply->lifetime_s = granted;
     turn_alloc_extend(core, rq->alloc, granted, rq->now);
     return STUN_OK;

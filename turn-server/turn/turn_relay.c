@@ -106,6 +106,8 @@ void turn_relay_channel(struct turn_core *core,
         stats_inc(&core->stats->drop_no_allocation);
         return;
     }
+    if (alloc->has_next)
+        turn_mobile_used(core, alloc, client);
     chan = turn_chans_find(&alloc->chans, number, now);
     if (!chan) {
         stats_inc(&core->stats->drop_no_channel);
@@ -132,6 +134,8 @@ void turn_relay_send(struct turn_core *core, const struct turn_client *client,
         stats_inc(&core->stats->drop_no_allocation);
         return;
     }
+    if (alloc->has_next)
+        turn_mobile_used(core, alloc, client);
     send_to_peer(core, alloc, peer, &data, now);
 }
 

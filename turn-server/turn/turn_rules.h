@@ -23,6 +23,7 @@ struct turn_limits {
     uint32_t tcp_total;
     uint32_t tcp_per_user;
     uint16_t tcp_per_allocation;
+    bool mobility; /* clients may go on from another address (RFC 8016) */
     uint64_t total_bandwidth; /* bytes/s of the server, both directions; 0: no
                                  limit */
     uint32_t challenge_rate;  /* unauthenticated requests answered per second

@@ -41,6 +41,7 @@
     X(COUNTER, refused_400, "responses", "code=\"400\"", "TURN answers")       \
     X(COUNTER, refused_401, "responses", "code=\"401\"", "TURN answers")       \
     X(COUNTER, refused_403, "responses", "code=\"403\"", "TURN answers")       \
+    X(COUNTER, refused_405, "responses", "code=\"405\"", "TURN answers")       \
     X(COUNTER, refused_420, "responses", "code=\"420\"", "TURN answers")       \
     X(COUNTER, refused_437, "responses", "code=\"437\"", "TURN answers")       \
     X(COUNTER, refused_438, "responses", "code=\"438\"", "TURN answers")       \
@@ -79,6 +80,10 @@
       "even ports given without a reserve: 256 are kept already")              \
     X(COUNTER, permissions_full, "permissions_full", "",                       \
       "permissions and channels refused by their limits")                      \
+    X(COUNTER, moved, "allocations_moved", "",                                 \
+      "times a client went on from another address (RFC 8016)")                \
+    X(COUNTER, forwarded, "forwarded", "",                                     \
+      "packets handed to the worker of a client that has moved")               \
     X(GAUGE, tcp_connections, "tcp_connections", "",                           \
       "connections of TCP relays with peers")                                  \
     X(GAUGE, tcp_waiting, "tcp_connections_waiting", "",                       \

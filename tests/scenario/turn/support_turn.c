@@ -96,6 +96,46 @@ static void tcp_close(void *arg, void *handle)
     pipe->open = false;
 }
 
+static void put_letter(struct world *world, int kind, unsigned worker,
+                       const struct turn_client *client, struct span bytes)
+{
+    struct world_letter *letter = &world->letters[world->n_letters++];
+
+    ck_assert_uint_le(world->n_letters, WORLD_LETTERS_MAX);
+    ck_assert_uint_le(bytes.len, sizeof(letter->bytes));
+    letter->kind = kind;
+    letter->worker = worker;
+    letter->client = *client;
+    letter->len = bytes.len;
+    if (bytes.len)
+        memcpy(letter->bytes, bytes.ptr, bytes.len);
+}
+
+static void mobile_forward(void *arg, unsigned worker,
+                           const struct turn_client *client,
+                           const struct turn_packet *packet)
+{
+    put_letter(arg, LETTER_FORWARD, worker, client, packet->bytes);
+}
+
+static void mobile_gone(void *arg, unsigned worker,
+                        const struct turn_client *client)
+{
+    put_letter(arg, LETTER_GONE, worker, client, span_of(NULL, 0));
+}
+
+static void mobile_route(void *arg, unsigned worker,
+                         const struct turn_client *client)
+{
+    put_letter(arg, LETTER_ROUTE, worker, client, span_of(NULL, 0));
+}
+
+static void mobile_unroute(void *arg, unsigned worker,
+                           const struct turn_client *client)
+{
+    put_letter(arg, LETTER_UNROUTE, worker, client, span_of(NULL, 0));
+}
+
 struct world_pipe *world_peer_connects(struct world *world,
                                        const struct addr *relayed,
                                        const char *peer)
@@ -250,18 +290,27 @@ static struct turn_rules *make_rules(const struct world_options *options)
     return made;
 }
 
-void world_start(struct world *world, const struct world_options *options)
+static struct turn_core_options
+core_options(struct world *world, const struct world_options *options)
 {
-    struct turn_core_options core = {
+    return (struct turn_core_options){
         .env = {relay_open, relay_close, to_client, to_peer, fake_random, epoch,
                 world},
         .tcp = {tcp_listen, relay_close, tcp_connect, tcp_join, tcp_close},
         .max_tcp = options->max_tcp,
-        .worker = 7,
+        .mobile = {mobile_forward, mobile_gone, mobile_route, mobile_unroute},
+        .worker = WORLD_WORKER,
+        .shared = world->shared,
+        .rules = world->rules,
         .stats = &world->stats,
         .realm_stats = world->realm_stats,
         .max_allocations = options->max_allocations,
     };
+}
+
+void world_start(struct world *world, const struct world_options *options)
+{
+    struct turn_core_options core;
 
     *world = (struct world){.now = 1000000, .epoch = 1800000000};
     ck_assert_int_eq(turn_shared_new(&world->shared, options->relays,
@@ -269,9 +318,29 @@ void world_start(struct world *world, const struct world_options *options)
                                      options->last_port),
                      0);
     world->rules = make_rules(options);
-    core.shared = world->shared;
-    core.rules = world->rules;
+    core = core_options(world, options);
     ck_assert_int_eq(turn_core_new(&world->core, &core), 0);
+}
+
+void world_start_beside(struct world *world, const struct world *first,
+                        const struct world_options *options)
+{
+    struct turn_core_options core;
+
+    *world = (struct world){.now = first->now,
+                            .epoch = first->epoch,
+                            .random_state = 4711,
+                            .shared = first->shared,
+                            .rules = first->rules};
+    core = core_options(world, options);
+    core.worker = WORLD_WORKER + 1;
+    ck_assert_int_eq(turn_core_new(&world->core, &core), 0);
+}
+
+void world_stop_beside(struct world *world)
+{
+    turn_core_free(world->core);
+    ck_assert_uint_eq(world_open_relays(world), 0);
 }
 
 void world_stop(struct world *world)

@@ -14,6 +14,8 @@ enum {
     WORLD_RELAYS_MAX = 600,
     WORLD_PACKET_MAX = 2048,
     WORLD_PIPES_MAX = 40,
+    WORLD_LETTERS_MAX = 16,
+    WORLD_WORKER = 7,
 };
 
 struct world_relay {
@@ -29,6 +31,15 @@ struct world_pipe {
     struct addr peer;
     struct world_relay *relay;  /* it was made from there, by Connect */
     struct turn_client partner; /* who has bound it; link 0: nobody */
+};
+
+/* What a core tells another worker's (RFC 8016). */
+struct world_letter {
+    enum { LETTER_FORWARD, LETTER_GONE, LETTER_ROUTE, LETTER_UNROUTE } kind;
+    unsigned worker;
+    struct turn_client client;
+    uint8_t bytes[1500];
+    size_t len;
 };
 
 struct world_sent {
@@ -52,6 +63,8 @@ struct world {
     struct world_relay relays[WORLD_RELAYS_MAX];
     int relay_error; /* what relay_open gives, 0: success */
     struct world_pipe pipes[WORLD_PIPES_MAX];
+    struct world_letter letters[WORLD_LETTERS_MAX];
+    size_t n_letters;
     int connect_error; /* what connect gives, 0: it is under way */
     unsigned busy;     /* this many relay_open fail with -EADDRINUSE first */
     struct world_sent to_client[WORLD_SENT_MAX];
@@ -77,6 +90,12 @@ struct world_options {
 struct world_options world_defaults(void);
 void world_start(struct world *world, const struct world_options *options);
 void world_stop(struct world *world);
+
+/* The core of another worker, WORLD_WORKER + 1, of the same server. Stop it
+ * first, with world_stop_beside(). */
+void world_start_beside(struct world *world, const struct world *first,
+                        const struct world_options *options);
+void world_stop_beside(struct world *world);
 
 /* New rules from options, given to the core. */
 void world_reload(struct world *world, const struct world_options *options);
