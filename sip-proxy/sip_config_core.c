@@ -153,6 +153,8 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->timer_c_ms = (uint32_t)cfg->timer_c;
     core->server_timeout_ms = (uint32_t)cfg->server_timeout;
     core->probe_timeout_ms = (uint32_t)cfg->probe_timeout;
+    core->ws_flow_timer_s = (uint32_t)(cfg->idle_timeout / 1000);
+    core->stream_flow_timer_s = (uint32_t)(cfg->stream_idle_timeout / 1000);
     core->udp_flow_ms = (uint32_t)cfg->udp_flow_timeout;
     core->datagram_size = (uint32_t)cfg->datagram_size;
 }

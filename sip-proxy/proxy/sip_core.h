@@ -82,6 +82,8 @@ struct sip_core_config {
     uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
     uint32_t server_timeout_ms; /* silence after which the next is asked */
     uint32_t probe_timeout_ms;
+    uint32_t ws_flow_timer_s;     /* Flow-Timer, sip_outbound.h; 0: none */
+    uint32_t stream_flow_timer_s; /* the same of tcp and tls */
     uint32_t udp_flow_ms;   /* a datagram client is forgotten after this */
     uint32_t datagram_size; /* above: counted, needs fragments */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_rewrite.h"
 
+#include "proxy/sip_outbound.h"
 #include "proxy/sip_privacy.h"
 #include "proxy/sip_strict.h"
 
@@ -39,22 +40,24 @@ static struct sip_token token_for(const struct sip_core *core,
 
 /* "<sip:TOKEN@host:port;transport=ws;lr>" */
 static size_t write_hop(const struct sip_local *local, const char *token,
-                        char out[VALUE_MAX])
+                        const char *params, char out[VALUE_MAX])
 {
-    int n =
-        local->transport == SIP_UDP
-            ? snprintf(out, VALUE_MAX, "<sip:%s@%s;lr>", token, local->sent_by)
-            : snprintf(out, VALUE_MAX, "<sip:%s@%s;transport=%s;lr>", token,
-                       local->sent_by, sip_transport_param(local->transport));
+    int n = local->transport == SIP_UDP
+                ? snprintf(out, VALUE_MAX, "<sip:%s@%s%s>", token,
+                           local->sent_by, params)
+                : snprintf(out, VALUE_MAX, "<sip:%s@%s;transport=%s%s>", token,
+                           local->sent_by,
+                           sip_transport_param(local->transport), params);
 
     return (size_t)n;
 }
 
 static void push_hop(struct sip_core *core, enum sip_hdr_id id,
-                     const struct sip_target *at, const char *token)
+                     const struct sip_target *at, const char *token,
+                     const char *params)
 {
     char value[VALUE_MAX];
-    size_t len = write_hop(sip_local_of(core, at), token, value);
+    size_t len = write_hop(sip_local_of(core, at), token, params, value);
 
     sip_edit_push(&core->edit, id, span_of(value, len));
 }
@@ -79,8 +82,8 @@ static void record_route(struct sip_core *core, const struct sip_msg *request,
             token.sips = sip_rewrite_is_sips(request);
     }
     sip_token_write(&core->config->keys, &token, &binding, text);
-    push_hop(core, SIP_HDR_RECORD_ROUTE, p->to, text);
-    push_hop(core, SIP_HDR_RECORD_ROUTE, p->from, text);
+    push_hop(core, SIP_HDR_RECORD_ROUTE, p->to, text, ";lr");
+    push_hop(core, SIP_HDR_RECORD_ROUTE, p->from, text, ";lr");
 }
 
 /* The first Contact with a URI; its user part binds the Path token. */
@@ -118,7 +121,8 @@ static void add_path(struct sip_core *core, const struct sip_msg *request,
     binding = (struct sip_token_binding){.user = contact.user};
     token = token_for(core, p->route->flow, SIP_TOKEN_PATH, p->server_tag);
     sip_token_write(&core->config->keys, &token, &binding, text);
-    push_hop(core, SIP_HDR_PATH, p->to, text);
+    push_hop(core, SIP_HDR_PATH, p->to, text,
+             sip_outbound_is_wanted(request, p->from) ? ";lr;ob" : ";lr");
     /* Some clients say it only in their first REGISTER, and Asterisk
      * answers 420 to a Path without it. */
     sip_edit_add_option(&core->edit, SIP_HDR_SUPPORTED, "path");
@@ -362,8 +366,10 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
         lower_contacts(core, response);
     } else if (flow) {
         sip_privacy_outwards(core, edit, flow, response);
-        if (register_request)
+        if (register_request) {
             restore_contacts(core, response, register_request, flow);
+            sip_outbound_answer(core, response, flow);
+        }
     }
     sip_edit_ensure_content_length(edit);
     return sip_edit_write(edit, &core->out);

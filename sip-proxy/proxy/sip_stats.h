@@ -75,6 +75,8 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "401 and 407 from clients, made 403")                                    \
     X(COUNTER, overload_hidden, "overload_hidden", "",                         \
       "503 of media servers, made 500")                                        \
+    X(COUNTER, outbound_flows, "outbound_registrations", "",                   \
+      "REGISTER answered 2xx with Require: outbound")                          \
     X(COUNTER, path_ignored, "path_ignored", "",                               \
       "REGISTER answered 2xx without our Path")                                \
     X(COUNTER, failovers, "failovers", "",                                     \

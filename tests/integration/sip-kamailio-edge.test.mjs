@@ -4,9 +4,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { freePort, missing, startDaemon } from "../support/edge.mjs";
+import fs from "node:fs";
+import path from "node:path";
+import { freePort, missing, root, scratch, startDaemon } from "../support/edge.mjs";
+import { startKamailio } from "../support/kamailio.mjs";
 import { Observer, startKamailioEdge } from "../support/kamailio-edge.mjs";
-import { request, token, uriOf } from "../support/sip.mjs";
+import { SipWs, request, token, uriOf } from "../support/sip.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
 
@@ -185,6 +188,55 @@ const rows = [
   ["a frame with a reserved bit", "frames", frame(0xC1, "OPTIONS"), 1002],
   ["a frame above all limits", "frames", frame(0x81, Buffer.alloc(70000, 120)), { ours: 1009, kamailio: 0 }],
 ];
+
+// Kamailio's registrar with SIP Outbound (RFC 5626) required, in 20 lines.
+const registrar = `#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+disable_tcp=yes
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 0)
+modparam("registrar", "gruu_enabled", 1)
+modparam("registrar", "outbound_mode", 2)
+request_route {
+    if (is_method("REGISTER"))
+        save("location");
+    else
+        sl_send_reply("200", "OK");
+}
+`;
+
+describe("Kamailio as registrar", { skip: missing("kamailio") }, () => {
+  test("takes a flow of ours where it insists on one, and the client is told its time", async () => {
+    const dir = scratch(), port = await freePort();
+    fs.writeFileSync(path.join(dir, "kamailio.cfg"), registrar);
+    const kamailio = await startKamailio({ config: path.relative(root, path.join(dir, "kamailio.cfg")), port });
+    const ours = await startOurs({ address: `udp:127.0.0.1:${port}` }), client = await SipWs.open(ours.url);
+    const register = async (cseq, contact, headers) => {
+      client.send(request("REGISTER", "sip:default", { via: "SIP/2.0/WS a.invalid", cseq, from: "<sip:u@default>;tag=1",
+        to: "<sip:u@default>", contact, headers }));
+      return client.final(`${cseq} REGISTER`);
+    };
+    const ok = await register(1, '<sip:u@a.invalid;transport=ws;ob>;+sip.instance="<urn:uuid:0b8d7c52>";reg-id=1',
+      ["Supported: path, gruu, outbound"]);
+    assert.equal(ok.status, 200, ok.text);
+    assert.equal(ok.one("flow-timer"), "80");
+    // Who cannot, is told so by the registrar: 421, and no Flow-Timer.
+    const no = await register(2, "<sip:u@a.invalid;transport=ws>", ["Supported: path"]);
+    assert.equal(no.status, 421);
+    await client.close();
+    await ours.stop();
+    await kamailio.stop();
+  });
+});
 
 describe("beside Kamailio", { skip: missing("kamailio") }, () => {
   let kamailio, ours;

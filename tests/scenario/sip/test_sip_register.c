@@ -83,7 +83,7 @@ START_TEST(register_gets_path_via_and_the_option_tag)
     s = world_expect("REGISTER sip:example.org SIP/2.0", -1, WORLD_SERVER_A);
     path = world_value(s, "Path", 0);
     ck_assert_uint_lt(strlen(path), 100);
-    ck_assert_ptr_nonnull(strstr(path, "@10.1.0.2:5060;lr>"));
+    ck_assert_ptr_nonnull(strstr(path, "@10.1.0.2:5060;lr;ob>"));
     ck_assert(sip_msg_has_option(world_parse(s), SIP_HDR_SUPPORTED, "path"));
     ck_assert(
         sip_msg_has_option(world_parse(s), SIP_HDR_SUPPORTED, "outbound"));
@@ -338,6 +338,39 @@ static void learn_path(void)
     sip_core_reload(world.core[0], &world.cfg, world.now);
 }
 
+START_TEST(a_flow_is_promised_to_who_asks_and_told_its_time)
+{
+    const struct sent *s;
+    char echo[2048];
+
+    world.cfg.ws_flow_timer_s = 80;
+    send_register(0, JSSIP_CONTACT, "Supported: path, outbound\r\n");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    ck_assert_ptr_nonnull(strstr(world_value(s, "Path", 0), ";lr;ob>"));
+    (void)snprintf(echo, sizeof(echo),
+                   "Path: %s\r\nRequire: outbound\r\nFlow-Timer: 9999\r\n",
+                   world_value(s, "Path", 0));
+    world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "r", echo));
+    s = world_expect("SIP/2.0 200", 0, 0);
+    ck_assert_str_eq(world_value(s, "Flow-Timer", 0), "80");
+    ck_assert_uint_eq(world.stats[0].outbound_flows, 1);
+}
+END_TEST
+
+START_TEST(no_flow_is_promised_to_who_does_not_ask)
+{
+    const struct sent *s;
+
+    world.cfg.ws_flow_timer_s = 80;
+    send_register(0, SIPML_CONTACT, "Supported: path, outbound\r\n");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    ck_assert_ptr_null(strstr(world_value(s, "Path", 0), ";ob"));
+    world_from_server(WORLD_SERVER_A, 0, "%s", world_answer(s, 200, "r", ""));
+    s = world_expect("SIP/2.0 200", 0, 0);
+    ck_assert_str_eq(world_value(s, "Flow-Timer", 0), "");
+}
+END_TEST
+
 START_TEST(auto_takes_off_path_when_it_is_ignored)
 {
     const struct sent *s;
@@ -420,6 +453,8 @@ Suite *unit_suite(void)
     tcase_add_test(t, trust_headers_from_outside_are_removed);
     tcase_add_test(t, a_contact_longer_than_registrars_take_is_refused);
     tcase_add_test(t, a_registrar_that_ignores_path_is_noticed);
+    tcase_add_test(t, a_flow_is_promised_to_who_asks_and_told_its_time);
+    tcase_add_test(t, no_flow_is_promised_to_who_does_not_ask);
     tcase_add_test(t, auto_takes_off_path_when_it_is_ignored);
     tcase_add_test(t, auto_asks_again_without_path_after_420);
     tcase_add_test(t, what_is_set_to_path_is_told_of_420);
