@@ -1,2 +1,3 @@
 edge_fuzz(web_path LINK web_core)
 edge_fuzz(web_core LINK web_core)
+edge_fuzz(web_h2 LINK web_core)
