@@ -17,9 +17,12 @@ enum sip_zone_setting {
 
 struct sip_listen {
     struct endpoint address;
-    int zone;                /* enum sip_zone_setting */
-    const char *advertise;   /* "host[:port]", NULL: the address itself */
-    const char *group;       /* of its clients, NULL: by path or domain */
+    int zone;              /* enum sip_zone_setting */
+    const char *advertise; /* "host[:port]", NULL: the address itself */
+    const char *group;     /* of its clients, NULL: by path or domain */
+    struct string_list methods;
+    struct string_list body_types;
+    uint64_t max_body;
     bool identity;           /* its clients are in our trust domain */
     int hide;                /* enum sip_hide_mode */
     bool partners;           /* of federation partners, mutual TLS */
@@ -126,6 +129,13 @@ struct sip_config {
     uint32_t source_burst;
     uint32_t connection_rate;
     uint32_t connection_burst;
+    uint32_t user_rate;
+    uint32_t user_burst;
+    uint32_t connect_rate;
+    uint32_t connect_burst;
+    uint32_t unknown_users;
+    uint32_t source_pending;
+    uint64_t message_timeout;
     uint32_t auth_failures;
     uint32_t user_failures;
     uint64_t auth_window;
@@ -177,6 +187,11 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
 /* One of our addresses as the core knows it; `bound` is with the real port. */
 void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
                       struct sip_local *ret_local);
+
+/* What may come in there; strings are borrowed from the setting, which every
+ * configuration has anew. */
+void sip_config_policy(const struct sip_listen *listen,
+                       struct sip_zone_policy *ret_policy);
 
 /* Which side a listener is on: what was said, or by its transport. */
 enum sip_zone sip_config_zone(const struct sip_listen *listen);

@@ -82,6 +82,11 @@ static void fill_guard(const struct sip_config *cfg,
     guard->source_burst = cfg->source_burst;
     guard->flow_rate = cfg->connection_rate;
     guard->flow_burst = cfg->connection_burst;
+    guard->user_rate = cfg->user_rate;
+    guard->user_burst = cfg->user_burst;
+    guard->connect_rate = cfg->connect_rate;
+    guard->connect_burst = cfg->connect_burst;
+    guard->unknown_users = cfg->unknown_users;
     guard->source_failures = cfg->auth_failures;
     guard->user_failures = cfg->user_failures;
     guard->window_ms = (uint32_t)cfg->auth_window;
@@ -141,6 +146,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->txn = sip_txn_config_default;
     core->txn.max = share(cfg->max_transactions, workers);
     core->max_pending = cfg->max_pending;
+    core->source_pending = cfg->source_pending;
     core->trail = cfg->decision_trail;
     core->txn.max_bytes = cfg->transaction_memory / workers;
     core->limits = sip_limits_default;
@@ -157,6 +163,18 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->stream_flow_timer_s = (uint32_t)(cfg->stream_idle_timeout / 1000);
     core->udp_flow_ms = (uint32_t)cfg->udp_flow_timeout;
     core->datagram_size = (uint32_t)cfg->datagram_size;
+}
+
+void sip_config_policy(const struct sip_listen *listen,
+                       struct sip_zone_policy *ret_policy)
+{
+    *ret_policy = (struct sip_zone_policy){
+        .methods = listen->methods.items,
+        .n_methods = listen->methods.n,
+        .types = listen->body_types.items,
+        .n_types = listen->body_types.n,
+        .max_body = (size_t)listen->max_body,
+    };
 }
 
 void sip_config_local(const struct sip_listen *listen, const struct addr *bound,

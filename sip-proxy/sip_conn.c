@@ -27,6 +27,7 @@ struct sip_conn {
     struct alarm alarm; /* first message, idle, end */
     struct sip_target from;
     uint64_t last_heard;
+    uint64_t begun; /* when the message that is not whole began; 0: none */
     bool is_inside;
     bool is_mapped; /* in the worker's table of peers */
     bool is_open;   /* connected; accepted ones are */
@@ -103,6 +104,7 @@ static void on_message(struct sip_conn *c, struct span message)
     struct sip_worker *w = c->owner;
 
     SIP_SHELL_COUNT(w, stream_messages_in);
+    c->begun = 0;
     c->has_spoken = true;
     sip_core_on_message(w->core, &c->from, message, worker_now(w->worker));
 }
@@ -168,6 +170,32 @@ static int feed(struct sip_conn *c, struct span data)
     return buf_err(&c->in);
 }
 
+static uint64_t patience(const struct sip_conn *c)
+{
+    return sip_worker_config(c->owner)->message_timeout;
+}
+
+/* A message that has begun is to be whole soon: who sends it byte by byte keeps
+ * our memory and says nothing. Media servers are believed. */
+static void note_rest(struct sip_conn *c)
+{
+    if (buf_len(&c->in) == 0) {
+        c->begun = 0;
+        buf_shrink(&c->in);
+        return;
+    }
+    if (c->begun || c->is_inside || c->is_closing || c->is_doomed)
+        return;
+    c->begun = c->last_heard;
+    if (c->alarm.timer.deadline > c->begun + patience(c))
+        alarm_set(&c->alarm, c->begun + patience(c));
+}
+
+static bool dribbles(const struct sip_conn *c, uint64_t now)
+{
+    return c->begun && now - c->begun >= patience(c);
+}
+
 static void on_data(struct stream *stream, struct span data, void *arg)
 {
     struct sip_conn *c = arg;
@@ -177,7 +205,7 @@ static void on_data(struct stream *stream, struct span data, void *arg)
     if (feed(c, data) < 0)
         on_bad_stream(c);
     else
-        buf_shrink(&c->in);
+        note_rest(c);
     sip_worker_touch(c->owner);
 }
 
@@ -256,9 +284,14 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
         drop(c);
         if (is_lost)
             tell_lost(w, &to, true);
+    } else if (dribbles(c, now)) {
+        SIP_SHELL_COUNT(c->owner, streams_dribble);
+        close_link(&c->link, SIP_LINK_GARBAGE);
     } else if (!c->has_spoken || now - c->last_heard >= idle) {
         SIP_SHELL_COUNT(c->owner, streams_idle);
         close_link(&c->link, SIP_LINK_RESTART);
+    } else if (c->begun && c->begun + patience(c) < c->last_heard + idle) {
+        alarm_set(&c->alarm, c->begun + patience(c));
     } else {
         alarm_set(&c->alarm, c->last_heard + idle);
     }

@@ -27,6 +27,8 @@ void sip_shared_core_config(const struct sip_shared *shared,
     sip_names_servers(shared->names, cfg, &ret_core->dispatch);
     memcpy(ret_core->locals, shared->locals, sizeof(ret_core->locals));
     ret_core->n_locals = shared->n_locals;
+    for (size_t i = 0; i < shared->n_locals && i < cfg->listen.n; i++)
+        sip_config_policy(&cfg->listen.items[i], &ret_core->locals[i].policy);
     if (ret_core->keys.count == 0) {
         ret_core->keys.key[0] = shared->random_key;
         ret_core->keys.count = 1;

@@ -319,6 +319,22 @@ uint32_t sip_worker_group_by_sni(const struct sip_worker *w,
                : 0;
 }
 
+static bool is_welcome(struct sip_worker *w, const struct stream *stream)
+{
+    const struct addr *from = stream_peer(stream);
+    uint64_t now = worker_now(w->worker);
+
+    if (sip_core_is_banned(w->core, from, now)) {
+        SIP_SHELL_COUNT(w, connections_banned);
+        return false;
+    }
+    if (!sip_core_admits_connection(w->core, from, now)) {
+        SIP_SHELL_COUNT(w, connections_many);
+        return false;
+    }
+    return true;
+}
+
 static void on_accept(struct listener *listener, struct stream *stream,
                       void *arg)
 {
@@ -326,9 +342,7 @@ static void on_accept(struct listener *listener, struct stream *stream,
 
     (void)listener;
     if (a->owner->shared->locals[a->listener].zone == SIP_OUTSIDE &&
-        sip_core_is_banned(a->owner->core, stream_peer(stream),
-                           worker_now(a->owner->worker))) {
-        SIP_SHELL_COUNT(a->owner, connections_banned);
+        !is_welcome(a->owner, stream)) {
         stream_close(stream);
         return;
     }

@@ -56,6 +56,8 @@ struct sip_accept {
     X(COUNTER, ws_pings, "websocket_pings", "", "pings sent")                  \
     X(COUNTER, ws_idle, "websocket_closed", "why=\"idle\"",                    \
       "WebSocket connections we closed")                                       \
+    X(COUNTER, ws_dribble, "websocket_closed", "why=\"dribble\"",              \
+      "WebSocket connections we closed")                                       \
     X(COUNTER, ws_slow, "websocket_closed", "why=\"slow\"",                    \
       "WebSocket connections we closed")                                       \
     X(COUNTER, ws_protocol, "websocket_closed", "why=\"protocol\"",            \
@@ -70,12 +72,16 @@ struct sip_accept {
       "TCP and TLS connections we closed")                                     \
     X(COUNTER, streams_protocol, "streams_closed", "why=\"protocol\"",         \
       "TCP and TLS connections we closed")                                     \
+    X(COUNTER, streams_dribble, "streams_closed", "why=\"dribble\"",           \
+      "TCP and TLS connections we closed")                                     \
     X(COUNTER, streams_idle, "streams_closed", "why=\"idle\"",                 \
       "TCP and TLS connections we closed")                                     \
     X(COUNTER, streams_unknown, "streams_closed", "why=\"unknown_source\"",    \
       "TCP and TLS connections we closed")                                     \
-    X(COUNTER, connections_banned, "connections_refused", "",                  \
-      "connections of banned sources, closed before anything was read")        \
+    X(COUNTER, connections_banned, "connections_refused", "why=\"banned\"",    \
+      "connections closed before anything was read")                           \
+    X(COUNTER, connections_many, "connections_refused", "why=\"rate\"",        \
+      "connections closed before anything was read")                           \
     X(COUNTER, connects_failed, "connects_failed", "",                         \
       "streams to media servers and partners that could not be opened")        \
     X(COUNTER, partner_no_certificate, "partners_refused",                     \

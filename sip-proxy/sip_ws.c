@@ -40,6 +40,7 @@ struct sip_ws {
     enum ws_state state;
     struct sip_target from;
     uint64_t last_heard;
+    uint64_t begun; /* when the message that is not whole began; 0: none */
     bool is_doomed; /* to be closed when the stack is unwound */
 };
 
@@ -362,6 +363,20 @@ static void on_bad_frame(struct sip_ws *ws, int err)
     close_with(ws, ws_reader_close_code(&ws->reader), "");
 }
 
+/* Frames or fragments that never become a message. */
+static void note_rest(struct sip_ws *ws)
+{
+    uint64_t wait = sip_worker_config(ws->owner)->message_timeout;
+
+    if (!ws_reader_is_inside(&ws->reader)) {
+        ws->begun = 0;
+    } else if (ws->begun == 0) {
+        ws->begun = ws->last_heard;
+        if (ws->alarm.timer.deadline > ws->begun + wait)
+            alarm_set(&ws->alarm, ws->begun + wait);
+    }
+}
+
 static void read_frames(struct sip_ws *ws, struct span data)
 {
     /* The stream's receive buffer: nobody reads it after us, so that frames
@@ -373,8 +388,11 @@ static void read_frames(struct sip_ws *ws, struct span data)
     while (ws->state == WS_OPEN) {
         int got = ws_reader_next(&ws->reader, &bytes, &len, &message);
 
-        if (got == 0)
+        if (got == 0) {
+            note_rest(ws);
             return;
+        }
+        ws->begun = 0;
         if (got < 0) {
             on_bad_frame(ws, got);
             return;
@@ -424,6 +442,11 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
         if (ws->state == WS_HANDSHAKE)
             SIP_SHELL_COUNT(ws->owner, ws_handshake_timeouts);
         drop(ws);
+        return;
+    }
+    if (ws->begun && now - ws->begun >= cfg->message_timeout) {
+        SIP_SHELL_COUNT(ws->owner, ws_dribble);
+        close_with(ws, WS_CLOSE_POLICY, "too slow");
         return;
     }
     if (now - ws->last_heard >= cfg->idle_timeout) {

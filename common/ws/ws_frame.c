@@ -43,6 +43,12 @@ uint16_t ws_reader_close_code(const struct ws_reader *reader)
     return reader->close_code;
 }
 
+bool ws_reader_is_inside(const struct ws_reader *reader)
+{
+    return reader->header_len > 0 || reader->in_payload ||
+           reader->data_opcode != 0;
+}
+
 size_t ws_reader_pending(const struct ws_reader *reader)
 {
     return reader->delivered ? 0 : buf_len(&reader->message);

@@ -99,6 +99,9 @@ int ws_reader_next(struct ws_reader *reader, uint8_t **data, size_t *len,
 
 uint16_t ws_reader_close_code(const struct ws_reader *reader);
 
+/* A frame or a message has begun and is not whole. */
+bool ws_reader_is_inside(const struct ws_reader *reader);
+
 /* Bytes held for a message that is not whole. */
 size_t ws_reader_pending(const struct ws_reader *reader);
 

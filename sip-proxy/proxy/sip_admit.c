@@ -69,6 +69,8 @@ static bool admit_rate(struct sip_core *core, const struct sip_target *from,
     else if (!sip_guard_take_source(core->guard, &from->remote, has_priority,
                                     now))
         why = SIP_REFUSED_source_rate;
+    else if (!sip_guard_take_user(core->guard, &from->remote, &core->msg, now))
+        why = SIP_REFUSED_user_rate;
     if (why == SIP_REFUSAL_NONE)
         return true;
     if (flow && flow->conn)
@@ -97,12 +99,44 @@ bool sip_admit_has_credentials(const struct sip_msg *request)
            sip_msg_find(request, SIP_HDR_PROXY_AUTHORIZATION);
 }
 
+static void tell_ban(struct sip_core *core, const struct sip_target *from,
+                     struct sip_flow *flow, const char *why, uint64_t now)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    SIP_COUNT(core, bans);
+    log_warn("source banned: %s source=%s", why,
+             addr_ip_str(&from->remote, text));
+    /* Whoever it was: this connection is over. */
+    if (flow)
+        flow->registered = false;
+    core->env.banned(core->env.arg, &from->remote,
+                     now + core->config->guard.ban_ms);
+}
+
+void sip_admit_miss(struct sip_core *core, const struct sip_target *from,
+                    struct sip_flow *flow, uint64_t now)
+{
+    if (!is_outside(core, from) || !flow || !flow->conn || flow->registered ||
+        flow->names)
+        return;
+    switch (sip_guard_on_miss(core->guard, &from->remote, now)) {
+    case SIP_GUARD_NOTHING:
+        return;
+    case SIP_GUARD_FAILED:
+        SIP_COUNT(core, misses);
+        return;
+    case SIP_GUARD_BANNED:
+        SIP_COUNT(core, misses);
+        tell_ban(core, from, flow, "too many users that are not there", now);
+        return;
+    }
+}
+
 void sip_admit_response(struct sip_core *core, const struct sip_target *from,
                         struct sip_flow *flow, const struct sip_msg *request,
                         const struct sip_msg *response, uint64_t now)
 {
-    char text[ADDR_TEXT_SIZE];
-
     switch (sip_guard_on_response(core->guard, &from->remote,
                                   sip_transport_is_reliable(from->transport),
                                   request, response, now)) {
@@ -113,14 +147,7 @@ void sip_admit_response(struct sip_core *core, const struct sip_target *from,
         return;
     case SIP_GUARD_BANNED:
         SIP_COUNT(core, guesses);
-        SIP_COUNT(core, bans);
-        log_warn("source banned: too many refused credentials source=%s",
-                 addr_ip_str(&from->remote, text));
-        /* Whoever it was that guessed: this connection is over. */
-        if (flow)
-            flow->registered = false;
-        core->env.banned(core->env.arg, &from->remote,
-                         now + core->config->guard.ban_ms);
+        tell_ban(core, from, flow, "too many refused credentials", now);
         return;
     }
 }

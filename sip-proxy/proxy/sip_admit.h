@@ -32,4 +32,8 @@ void sip_admit_response(struct sip_core *core, const struct sip_target *from,
 /* The request shows credentials. */
 bool sip_admit_has_credentials(const struct sip_msg *request);
 
+/* A media server says that the user is not there whom a client asked for. */
+void sip_admit_miss(struct sip_core *core, const struct sip_target *from,
+                    struct sip_flow *flow, uint64_t now);
+
 #endif /* SIP_ADMIT_H */

@@ -54,6 +54,7 @@ int sip_core_new(struct sip_core **ret_core,
     sip_dispatch_init(&core->dispatch, &config->dispatch, now);
     core->next_tick = now + SIP_TICK_MS;
     env->random(env->arg, seed, sizeof(seed));
+    sip_budget_init(&core->budget, config->txn.max, seed);
     err = sip_guard_new(&core->guard, &config->guard, seed);
     if (err == 0)
         err = sip_trail_new(&core->trail, config->trail);
@@ -93,6 +94,7 @@ void sip_core_free(struct sip_core *core)
     pool_free(core->forks);
     sip_flows_free(core->flows);
     sip_guard_free(core->guard);
+    sip_budget_deinit(&core->budget);
     sip_trail_free(core->trail);
     sip_hide_free(core);
     sip_edit_deinit(&core->edit);
@@ -273,6 +275,12 @@ void sip_core_on_banned(struct sip_core *core, const struct addr *source,
                         uint64_t until)
 {
     sip_guard_ban(core->guard, source, until);
+}
+
+bool sip_core_admits_connection(struct sip_core *core,
+                                const struct addr *source, uint64_t now)
+{
+    return sip_guard_take_connection(core->guard, source, now);
 }
 
 bool sip_core_is_banned(struct sip_core *core, const struct addr *source,

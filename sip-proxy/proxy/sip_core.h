@@ -40,6 +40,15 @@ enum sip_zone {
     SIP_INSIDE,
 };
 
+/* What may come in there (sip_zone.h); strings are borrowed. */
+struct sip_zone_policy {
+    const char *const *methods; /* none: all */
+    size_t n_methods;
+    const char *const *types; /* of bodies; none: all */
+    size_t n_types;
+    size_t max_body; /* bytes; 0: any */
+};
+
 /* One of our own addresses. */
 struct sip_local {
     enum sip_transport transport;
@@ -47,6 +56,7 @@ struct sip_local {
     struct addr addr;              /* bound, with the real port */
     char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
     uint32_t group;                /* of its clients; 0: not said */
+    struct sip_zone_policy policy;
     int hide;                      /* enum sip_hide_mode */
     bool identity;                 /* its clients are in our trust domain */
     bool partners;                 /* of federation partners, not clients */
@@ -77,6 +87,7 @@ struct sip_core_config {
     uint32_t default_group;     /* when nothing else says one */
     uint32_t max_flows;         /* per worker */
     uint32_t trail;             /* requests remembered, per worker */
+    uint32_t source_pending;    /* requests of one source; 0: any */
     uint32_t max_pending;       /* requests of one connection; 0: any */
     uint32_t max_forwards;      /* cap of what is forwarded */
     uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
@@ -202,6 +213,10 @@ void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
 /* Another worker's core banned a source. */
 void sip_core_on_banned(struct sip_core *core, const struct addr *source,
                         uint64_t until);
+
+/* A new connection from there: false when there were too many of late. */
+bool sip_core_admits_connection(struct sip_core *core,
+                                const struct addr *source, uint64_t now);
 
 /* No connection is to be taken from there. */
 bool sip_core_is_banned(struct sip_core *core, const struct addr *source,

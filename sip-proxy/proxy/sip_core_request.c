@@ -5,6 +5,7 @@
 #include "proxy/sip_privacy.h"
 #include "proxy/sip_rewrite.h"
 #include "proxy/sip_sanity.h"
+#include "proxy/sip_zone.h"
 
 #include "base/err.h"
 
@@ -125,6 +126,8 @@ void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
         sip_sanity_check(core->config, msg, sip_zone_of(core, from), hash);
     struct sip_route route;
 
+    if (why == SIP_REFUSAL_NONE)
+        why = sip_zone_check(sip_local_of(core, from), msg);
     if (why) {
         sip_core_refuse(core, msg, from, why);
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What leaves the core, and what it answers by itself. */
 #include "proxy/sip_hide.h"
+#include "proxy/sip_zone.h"
 #include "proxy/sip_size.h"
 
 #include "base/err.h"
@@ -99,6 +100,7 @@ void sip_core_refuse(struct sip_core *core, const struct sip_msg *msg,
         buf_put_span(&extra, sip_msg_value(msg, SIP_HDR_PROXY_REQUIRE));
         buf_put_str(&extra, "\r\n");
     }
+    sip_zone_explain(sip_local_of(core, to), why, &extra);
     reply.extra = buf_span(&extra);
     if (buf_err(&extra) == 0)
         sip_core_reply(core, msg, to, &reply);

@@ -63,6 +63,19 @@ static bool has_used_its_share(const struct sip_core *core,
            route->flow->pending >= max;
 }
 
+/* The same over all connections of one address, and for datagrams, too. False:
+ * it has had its share. */
+static bool take_budget(struct sip_core *core, const struct sip_target *from,
+                        bool *ret_is_taken)
+{
+    uint32_t limit = core->config->source_pending;
+
+    *ret_is_taken = sip_zone_of(core, from) == SIP_OUTSIDE && limit > 0 &&
+                    !sip_guard_is_exempt(core->guard, &from->remote);
+    return !*ret_is_taken ||
+           sip_budget_take(&core->budget, &from->remote, limit);
+}
+
 static void uncount(struct sip_core *core, const struct sip_fork *fork)
 {
     struct sip_flow *flow =
@@ -80,6 +93,8 @@ static void free_if_over(struct sip_core *core, struct sip_fork *fork)
     timers_cancel(&core->timers, &fork->silence);
     list_remove(&fork->node);
     uncount(core, fork);
+    if (fork->is_budgeted)
+        sip_budget_give(&core->budget, &fork->from.remote);
     buf_deinit(&fork->best);
     buf_deinit(&fork->reason);
     buf_deinit(&fork->challenges);
@@ -278,16 +293,24 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
                     const struct sip_route *route, uint64_t hash, uint64_t now)
 {
     struct sip_fork *fork;
+    bool is_budgeted;
 
     if (has_used_its_share(core, route)) {
         sip_core_refuse(core, request, from, SIP_REFUSED_client_full);
         return;
     }
+    if (!take_budget(core, from, &is_budgeted)) {
+        sip_core_refuse(core, request, from, SIP_REFUSED_source_full);
+        return;
+    }
     fork = fork_new(core);
     if (!fork) {
+        if (is_budgeted)
+            sip_budget_give(&core->budget, &from->remote);
         sip_core_refuse(core, request, from, SIP_REFUSED_full);
         return;
     }
+    fork->is_budgeted = is_budgeted;
     fork->method = request->method;
     fork->is_inward = route->kind == SIP_ROUTE_SERVER;
     fork->is_initial = !route->in_dialog;

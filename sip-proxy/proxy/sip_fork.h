@@ -45,6 +45,7 @@ struct sip_fork {
     bool finished;          /* a final response went back */
     bool busy;              /* one of our functions uses it: keep it alive */
     bool is_counted;        /* in sip_flow.pending */
+    bool is_budgeted;       /* in the budget of its source */
     bool has_credentials;   /* inward: the guard looks at the answer */
     bool contact;           /* of the route: token in the Request-URI */
     bool sips;              /* of the route */

@@ -388,20 +388,33 @@ static void note_health(struct sip_core *core, const struct sip_fork *fork,
         sip_core_server_answered(core, server, now);
 }
 
-/* Credentials were good, or not. */
+/* Credentials were good, or not; or a challenge goes to somebody whose address
+ * nothing has proven yet. */
+static bool is_about_credentials(const struct sip_core *core,
+                                 const struct sip_fork *fork, unsigned status)
+{
+    bool is_challenge = (status == 401 || status == 407) &&
+                        !sip_transport_is_reliable(fork->from.transport);
+
+    return (fork->has_credentials || is_challenge) &&
+           sip_guard_wants(core->guard, fork->method, status);
+}
+
 static void note_credentials(struct sip_core *core, const struct sip_fork *fork,
                              const struct sip_msg *response, uint64_t now)
 {
+    struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
     const struct sip_msg *request;
 
-    if (!fork->has_credentials || fork->finished ||
-        !sip_guard_wants(core->guard, fork->method, response->status))
+    if (!fork->is_inward || fork->finished)
+        return;
+    if (!fork->has_credentials && sip_guard_is_miss(response->status))
+        sip_admit_miss(core, &fork->from, flow, now);
+    if (!is_about_credentials(core, fork, response->status))
         return;
     request = sip_fork_request_of(core, fork);
     if (request)
-        sip_admit_response(core, &fork->from,
-                           sip_flows_find(core->flows, fork->flow), request,
-                           response, now);
+        sip_admit_response(core, &fork->from, flow, request, response, now);
 }
 
 static bool has_silent(const struct sip_fork *fork)

@@ -1,44 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "proxy/sip_guard.h"
-
-#include "proxy/sip_recent.h"
+#include "proxy/sip_guard_internal.h"
 
 #include <errno.h>
 
 enum {
-    CREDIT = 2,      /* failures that one registration makes up for */
-    KNOWN_HOMES = 4, /* sources remembered per user */
+    CREDIT = 2, /* failures that one registration makes up for */
     USER_MAX = 128,
     NAME_MAX_LEN = 128, /* of a User-Agent, looked at */
-};
-
-struct source {
-    struct sip_recent_item item;
-    struct ratelim rate;
-    int64_t failures; /* below 0: credit */
-    uint64_t window_end;
-};
-
-struct user {
-    struct sip_recent_item item;
-    uint32_t failures;
-    uint32_t next_home;
-    uint64_t window_end;
-    uint64_t refused_until;
-    struct sip_recent_key homes[KNOWN_HOMES]; /* where it has registered */
-};
-
-struct ban {
-    struct sip_recent_item item;
-    uint64_t until;
-};
-
-struct sip_guard {
-    const struct sip_guard_config *config;
-    struct sip_recent sources;
-    struct sip_recent users;
-    struct sip_recent bans;
-    uint64_t seed[2];
 };
 
 /* In User-Agent, or in the From of sipvicious. Tools that operators use
@@ -64,6 +32,8 @@ int sip_guard_new(struct sip_guard **ret_guard,
                     seed);
     sip_recent_init(&guard->users, sizeof(struct user), SIP_GUARD_USERS, seed);
     sip_recent_init(&guard->bans, sizeof(struct ban), SIP_GUARD_BANS, seed);
+    sip_recent_init(&guard->callers, sizeof(struct caller), SIP_GUARD_CALLERS,
+                    seed);
     *ret_guard = guard;
     return 0;
 }
@@ -75,6 +45,7 @@ void sip_guard_free(struct sip_guard *guard)
     sip_recent_deinit(&guard->sources);
     sip_recent_deinit(&guard->users);
     sip_recent_deinit(&guard->bans);
+    sip_recent_deinit(&guard->callers);
     mem_free(guard);
 }
 
@@ -88,7 +59,7 @@ static bool is_mapped(const struct addr *a)
 }
 
 /* Who has one IPv6 address has the whole /64. */
-static struct sip_recent_key key_of(const struct addr *source)
+struct sip_recent_key sip_guard_key(const struct addr *source)
 {
     struct sip_recent_key key = {{0}};
 
@@ -102,26 +73,30 @@ static struct sip_recent_key key_of(const struct addr *source)
     return key;
 }
 
-static uint32_t level_of(uint32_t rate, uint32_t burst)
+uint32_t sip_guard_level(uint32_t rate, uint32_t burst)
 {
     return burst > rate ? burst : rate;
 }
 
-static struct source *source_get(struct sip_guard *guard,
-                                 const struct sip_recent_key *key, uint64_t now)
+struct source *sip_guard_source(struct sip_guard *guard,
+                                const struct sip_recent_key *key, uint64_t now)
 {
     const struct sip_guard_config *cfg = guard->config;
     bool is_new;
     struct source *source = sip_recent_get(&guard->sources, key, &is_new);
 
-    if (source && is_new)
+    if (source && is_new) {
+        ratelim_init(&source->connects, (uint64_t)cfg->connect_rate * 1000,
+                     sip_guard_level(cfg->connect_rate, cfg->connect_burst),
+                     now);
         ratelim_init(&source->rate, (uint64_t)cfg->source_rate * 1000,
-                     level_of(cfg->source_rate, cfg->source_burst), now);
+                     sip_guard_level(cfg->source_rate, cfg->source_burst), now);
+    }
     return source;
 }
 
-static void ban(struct sip_guard *guard, const struct sip_recent_key *key,
-                uint64_t until)
+void sip_guard_ban_key(struct sip_guard *guard,
+                       const struct sip_recent_key *key, uint64_t until)
 {
     bool is_new;
     struct ban *b = sip_recent_get(&guard->bans, key, &is_new);
@@ -149,7 +124,7 @@ bool sip_guard_is_banned(struct sip_guard *guard, const struct addr *source,
 
     if (sip_recent_count(&guard->bans) == 0)
         return false;
-    key = key_of(source);
+    key = sip_guard_key(source);
     b = sip_recent_find(&guard->bans, &key);
     if (!b)
         return false;
@@ -163,10 +138,10 @@ bool sip_guard_is_banned(struct sip_guard *guard, const struct addr *source,
 void sip_guard_ban(struct sip_guard *guard, const struct addr *source,
                    uint64_t until)
 {
-    struct sip_recent_key key = key_of(source);
+    struct sip_recent_key key = sip_guard_key(source);
 
     if (!sip_guard_is_exempt(guard, source))
-        ban(guard, &key, until);
+        sip_guard_ban_key(guard, &key, until);
 }
 
 size_t sip_guard_bans(const struct sip_guard *guard)
@@ -198,7 +173,7 @@ void sip_guard_reload(struct sip_guard *guard,
         struct source *s = CONTAINER_OF(node, struct source, item.node);
 
         ratelim_init(&s->rate, (uint64_t)config->source_rate * 1000,
-                     level_of(config->source_rate, config->source_burst),
+                     sip_guard_level(config->source_rate, config->source_burst),
                      s->rate.last);
     }
 }
@@ -211,7 +186,7 @@ bool sip_guard_has_priority(const struct sip_msg *msg)
            msg->method == SIP_METHOD_CANCEL || sip_msg_has_to_tag(msg);
 }
 
-static bool take(struct ratelim *rate, bool has_priority, uint64_t now)
+bool sip_guard_take(struct ratelim *rate, bool has_priority, uint64_t now)
 {
     uint64_t reserve = has_priority ? 0 : rate->burst / 4;
 
@@ -228,9 +203,9 @@ bool sip_guard_take_source(struct sip_guard *guard, const struct addr *source,
 
     if (guard->config->source_rate == 0 || sip_guard_is_exempt(guard, source))
         return true;
-    key = key_of(source);
-    s = source_get(guard, &key, now);
-    return !s || take(&s->rate, has_priority, now);
+    key = sip_guard_key(source);
+    s = sip_guard_source(guard, &key, now);
+    return !s || sip_guard_take(&s->rate, has_priority, now);
 }
 
 void sip_guard_flow_init(const struct sip_guard *guard, struct ratelim *flow,
@@ -239,7 +214,7 @@ void sip_guard_flow_init(const struct sip_guard *guard, struct ratelim *flow,
     const struct sip_guard_config *cfg = guard->config;
 
     ratelim_init(flow, (uint64_t)cfg->flow_rate * 1000,
-                 level_of(cfg->flow_rate, cfg->flow_burst), now);
+                 sip_guard_level(cfg->flow_rate, cfg->flow_burst), now);
 }
 
 bool sip_guard_take_flow(const struct sip_guard *guard, struct ratelim *flow,
@@ -249,9 +224,9 @@ bool sip_guard_take_flow(const struct sip_guard *guard, struct ratelim *flow,
 
     /* After a reload. */
     if (flow->per_second_milli != (uint64_t)cfg->flow_rate * 1000 ||
-        flow->burst != level_of(cfg->flow_rate, cfg->flow_burst))
+        flow->burst != sip_guard_level(cfg->flow_rate, cfg->flow_burst))
         sip_guard_flow_init(guard, flow, now);
-    return cfg->flow_rate == 0 || take(flow, has_priority, now);
+    return cfg->flow_rate == 0 || sip_guard_take(flow, has_priority, now);
 }
 
 /* --- scanners --- */
@@ -368,7 +343,7 @@ bool sip_guard_refuses_user(struct sip_guard *guard, const struct addr *source,
     user = sip_recent_find(&guard->users, &who);
     if (!user || user->refused_until <= now)
         return false;
-    at = key_of(source);
+    at = sip_guard_key(source);
     return !is_home(user, &at);
 }
 
@@ -399,7 +374,7 @@ static void on_success(struct sip_guard *guard, const struct sip_recent_key *at,
                        const struct sip_recent_key *who, uint64_t now)
 {
     int64_t least = -(int64_t)guard->config->source_failures;
-    struct source *source = source_get(guard, at, now);
+    struct source *source = sip_guard_source(guard, at, now);
     bool is_new;
     struct user *user = sip_recent_get(&guard->users, who, &is_new);
 
@@ -436,7 +411,7 @@ static bool fail_source(struct sip_guard *guard,
                         const struct sip_recent_key *at, uint64_t now)
 {
     const struct sip_guard_config *cfg = guard->config;
-    struct source *source = source_get(guard, at, now);
+    struct source *source = sip_guard_source(guard, at, now);
 
     if (!source || cfg->source_failures == 0)
         return false;
@@ -447,7 +422,7 @@ static bool fail_source(struct sip_guard *guard,
     if (++source->failures < (int64_t)cfg->source_failures)
         return false;
     source->failures = 0;
-    ban(guard, at, now + cfg->ban_ms);
+    sip_guard_ban_key(guard, at, now + cfg->ban_ms);
     return true;
 }
 
@@ -456,12 +431,17 @@ sip_guard_on_response(struct sip_guard *guard, const struct addr *source,
                       bool is_proven, const struct sip_msg *request,
                       const struct sip_msg *response, uint64_t now)
 {
-    struct sip_recent_key at = key_of(source);
+    struct sip_recent_key at = sip_guard_key(source);
     struct sip_recent_key who;
 
-    if (!is_proven ||
-        !sip_guard_wants(guard, request->method, response->status) ||
-        sip_guard_is_exempt(guard, source) || !user_key(guard, request, &who))
+    if (!sip_guard_wants(guard, request->method, response->status) ||
+        sip_guard_is_exempt(guard, source))
+        return SIP_GUARD_NOTHING;
+    if (!is_proven) {
+        is_proven = sip_guard_has_nonce(guard, source, request);
+        sip_guard_note_nonce(guard, source, response, now);
+    }
+    if (!is_proven || !user_key(guard, request, &who))
         return SIP_GUARD_NOTHING;
     if (response->status / 100 == 2) {
         on_success(guard, &at, &who, now);

@@ -15,8 +15,12 @@
  *            that user has registered before.
  *   scanners known by their User-Agent.
  *
- * Only what came over a connection counts as a guess: the source of a
- * datagram is easily somebody else's address, and a ban would hit that one.
+ *   misses   answers that a user is not there (404, 410, 484, 604) to who has
+ *            not registered: somebody tries numbers. Too many ban the source.
+ *
+ * What came over a connection counts; the source of a datagram is easily
+ * somebody else's address, and a ban would hit that one. A guess in a datagram
+ * counts when it answers a challenge that was sent to that very address.
  *
  * No clock, no sockets. One per core; bans are told to the others.
  */
@@ -32,6 +36,7 @@ enum {
     SIP_GUARD_SOURCES = 16384, /* per worker, about 120 bytes each */
     SIP_GUARD_USERS = 8192,
     SIP_GUARD_BANS = 4096,
+    SIP_GUARD_CALLERS = 16384,
 };
 
 /* All zero: nothing is guarded. */
@@ -40,6 +45,11 @@ struct sip_guard_config {
     uint32_t source_burst;
     uint32_t flow_rate; /* of one connection */
     uint32_t flow_burst;
+    uint32_t user_rate; /* of one user at one place */
+    uint32_t user_burst;
+    uint32_t connect_rate; /* new connections of one source */
+    uint32_t connect_burst;
+    uint32_t unknown_users;   /* of one source in the window, then a ban */
     uint32_t source_failures; /* in the window, then a ban; 0: never */
     uint32_t user_failures;
     uint32_t window_ms;
@@ -106,6 +116,21 @@ bool sip_guard_is_scanner(const struct sip_guard *guard,
  * where that user never registered. */
 bool sip_guard_refuses_user(struct sip_guard *guard, const struct addr *source,
                             const struct sip_msg *request, uint64_t now);
+
+/* A new connection of this source. False: too many. */
+bool sip_guard_take_connection(struct sip_guard *guard,
+                               const struct addr *source, uint64_t now);
+
+/* A request of the user in From, from there. False: too many. */
+bool sip_guard_take_user(struct sip_guard *guard, const struct addr *source,
+                         const struct sip_msg *request, uint64_t now);
+
+/* The status says that a user is not there. */
+bool sip_guard_is_miss(unsigned status);
+
+/* That was said to a source that has not registered. */
+enum sip_guard_news sip_guard_on_miss(struct sip_guard *guard,
+                                      const struct addr *source, uint64_t now);
 
 /* A media server's final response to a request from outside. `is_proven`: it
  * came over a connection. */

@@ -9,6 +9,7 @@
 #include "msg/sip_build.h"
 #include "msg/sip_edit.h"
 #include "proxy/sip_branch.h"
+#include "proxy/sip_budget.h"
 #include "proxy/sip_core.h"
 #include "proxy/sip_flow.h"
 
@@ -23,6 +24,7 @@ struct sip_core {
     struct sip_stats *stats;
     struct sip_flows *flows;
     struct sip_guard *guard;
+    struct sip_budget budget; /* requests under way, by source */
     struct sip_trail *trail;
     uint64_t now;          /* of the request being handled */
     uint64_t trail_number; /* entry of the request being handled; 0: none */

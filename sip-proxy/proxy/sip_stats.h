@@ -17,6 +17,10 @@
     X(extension, 420, "Bad Extension")                                         \
     X(scheme, 416, "Unsupported URI Scheme")                                   \
     X(method, 403, "Forbidden")                                                \
+    X(listener_method, 405, "Method Not Allowed")                              \
+    X(body_size, 413, "Request Entity Too Large")                              \
+    X(body_type, 415, "Unsupported Media Type")                                \
+    X(body_encoding, 415, "Unsupported Media Type")                            \
     X(domain, 403, "Forbidden")                                                \
     X(preloaded_route, 403, "Forbidden")                                       \
     X(unsigned_route, 403, "Forbidden")                                        \
@@ -29,6 +33,8 @@
     X(no_server, 503, "No Media Server Available")                             \
     X(connection_rate, 503, "Too Many Requests")                               \
     X(source_rate, 503, "Too Many Requests")                                   \
+    X(user_rate, 503, "Too Many Requests")                                     \
+    X(source_full, 503, "Too Many Requests Under Way")                         \
     X(guessed_user, 403, "Forbidden")                                          \
     X(partner_from, 403, "Forbidden")                                          \
     X(partner_method, 403, "Forbidden")                                        \
@@ -126,6 +132,8 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "connections the guard closed")                                          \
     X(COUNTER, guesses, "auth_failures", "",                                   \
       "credentials that a media server refused")                               \
+    X(COUNTER, misses, "unknown_users", "",                                    \
+      "users asked for by strangers that are not there")                       \
     X(COUNTER, bans, "bans", "", "sources banned")                             \
     X(GAUGE, banned, "banned_sources", "", "sources banned now")               \
     X(COUNTER, partners_dialled, "partner_connections", "direction=\"out\"",   \

@@ -3,12 +3,13 @@
 // unless something else is named.
 
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { buildDir, freePort, missing, runProgram, sleep, startDaemon, waitFor } from "../support/edge.mjs";
+import { buildDir, freePort, missing, runProgram, scratch, sleep, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
-import { SipUdp, SipWs, digest, handshakeStatus, request, token } from "../support/sip.mjs";
+import { SipStream, SipUdp, SipWs, digest, handshakeStatus, request, token } from "../support/sip.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
 
@@ -27,9 +28,9 @@ async function edge(args = []) {
     status: async () => JSON.parse(await get("/status")),
     figure: async (name) => Number((await get("/metrics")).split("\n")
       .find((line) => line.startsWith(`sip_proxy_${name} `))?.split(" ").at(-1)),
-    socket: daemon.socketPath,
+    socket: daemon.socketPath, asterisk,
     async stop() {
-      await daemon.stop();
+      await daemon.stop({ drain: 200 });
       asterisk.stop();
     } };
 }
@@ -86,7 +87,7 @@ describe("the guard", () => {
     assert.ok(banned[0].seconds > 0 && banned[0].seconds <= 3);
     for (let i = 0; i < 6; i++)
       assert.ok(![101, 503].includes(await handshakeStatus(proxy.url, {}).catch(() => 0)));
-    assert.ok(await proxy.figure("connections_refused_total") > 0);
+    assert.ok(await proxy.figure('connections_refused_total{why="banned"}') > 0);
     // who was registered goes on
     honest.send(message("OPTIONS", "alice"));
     assert.equal((await honest.final("1 OPTIONS")).status, 200);
@@ -134,12 +135,104 @@ describe("the guard", () => {
     proxy = await edge(guarded);
     const run = (...args) => runProgram(args[0], args.slice(1), { timeout: 20000 });
     for (const out of [await run("svmap", "-p", `${proxy.out}`, "127.0.0.1"),
-      await run("svwar", "-p", `${proxy.out}`, "-e", "100-105", "-m", "REGISTER", "--maximumtime", "3", "127.0.0.1")])
+      await run("svwar", "-p", `${proxy.out}`, "-e", "100-105", "-m", "REGISTER", "--maximumtime", "1", "127.0.0.1")])
       assert.doesNotMatch(out.stdout + out.stderr, /\| *(10\d|127\.0\.0\.1:)/, "something was found");
     assert.ok(await proxy.figure('dropped_total{reason="scanner"}') >= 2);
     proxy = (await proxy.stop(), await edge([...guarded, "--block-scanners=false"]));
     const seen = await run("svmap", "-p", `${proxy.out}`, "127.0.0.1");
     assert.match(seen.stdout + seen.stderr, /127\.0\.0\.1/, "svmap itself works");
+  });
+
+  test("sipvicious guesses, knows our challenges, and is banned", async (t) => {
+    if (missing("svcrack")) return t.skip("svcrack (package sipvicious) is not installed");
+    const words = path.join(scratch("svcrack-"), "words");
+    // The right one is the last: whoever is heard to the end finds it.
+    fs.writeFileSync(words, [...Array.from({ length: 12 }, (_, i) => `wrong${i}`), "secret", ""].join("\n"));
+    const crack = () => runProgram("svcrack", ["-u", "100", "-d", words, "-p", `${proxy.out}`,
+      "--maximumtime", "1", "127.0.0.1"], { timeout: 30000 });
+    proxy = await edge([...guarded, "--block-scanners=false", "--auth-failures", "5"]);
+    const banned = await crack();
+    assert.doesNotMatch(banned.stdout + banned.stderr, /\| *100 *\| *secret/);
+    assert.equal((await proxy.status()).banned[0]?.source, "127.0.0.1", banned.stderr);
+    assert.ok(await proxy.figure('dropped_total{reason="banned"}') > 0);
+    proxy = (await proxy.stop(), await edge([...guarded, "--block-scanners=false", "--auth-failures", "0"]));
+    const found = await crack();
+    assert.match(found.stdout + found.stderr, /100.*secret/, "svcrack itself works");
+  });
+
+  test("tries of numbers that are not there end in a ban", async () => {
+    proxy = await edge([...guarded, "--unknown-users", "4"]);
+    const stream = await SipStream.open({ port: proxy.tcp });
+    for (let i = 0; i < 5; i++) {
+      stream.send(message("MESSAGE", `10${i}`, { via: "SIP/2.0/TCP g.invalid", cseq: i + 1, contentLength: true }));
+      if (i === 4) break;
+      proxy.asterisk.reply(await proxy.asterisk.sip.request("MESSAGE"), 404, "Not Found");
+      await stream.response(404);
+    }
+    await stream.closed;
+    assert.equal((await proxy.status()).banned.length, 1);
+    assert.ok(await proxy.figure("unknown_users_total") >= 4);
+  });
+
+  test("new connections come at a rate", async () => {
+    proxy = await edge([...guarded, "--connect-rate", "1", "--connect-burst", "3"]);
+    const all = await Promise.all(Array.from({ length: 16 }, () => speak(proxy.tcp, "\r\n\r\n", 600)));
+    assert.ok(all.filter((c) => c.closed && !c.got).length >= 6, JSON.stringify(all));
+    assert.ok(all.some((c) => c.got === "\r\n"));
+    assert.ok(await proxy.figure('connections_refused_total{why="rate"}') >= 6);
+  });
+
+  test("a message that has begun is to be whole soon: TCP, WebSocket", async () => {
+    proxy = await edge(["--message-timeout", "400ms"]);
+    const text = message("OPTIONS", "slow", { via: "SIP/2.0/TCP g.invalid", contentLength: true });
+    const drip = async (socket, bytes) => {
+      let gone = false;
+      socket.on("error", () => {});
+      socket.on("close", () => (gone = true));
+      socket.resume();
+      for (let i = 0; i < bytes.length && !gone; i++) {
+        socket.write(bytes.subarray(i, i + 1));
+        await sleep(40);
+      }
+      return gone;
+    };
+    assert.ok(await drip(net.connect(proxy.tcp, "127.0.0.1"), Buffer.from(text)));
+    assert.equal(await proxy.figure('streams_closed_total{why="dribble"}'), 1);
+    // Whole messages, then half of one, byte by byte.
+    const ws = await SipWs.open(proxy.url);
+    ws.send(message("OPTIONS", "slow"));
+    await ws.response(200);
+    const frame = Buffer.concat([Buffer.from([0x81, 0x80 | 126, 0x01, 0x00, 1, 2, 3, 4]), Buffer.alloc(256)]);
+    assert.ok(await drip(ws.socket._socket, frame));
+    assert.equal(await proxy.figure('websocket_closed_total{why="dribble"}'), 1);
+    // Who takes its time between messages is no trouble.
+    const calm = await SipStream.open({ port: proxy.tcp });
+    for (let i = 1; i < 4; i++) {
+      calm.send(message("OPTIONS", "calm", { via: "SIP/2.0/TCP g.invalid", contentLength: true, cseq: i }));
+      await calm.response(200);
+      await sleep(500);
+    }
+    await calm.close();
+  });
+
+  test("a listener lets in what it is told to", async () => {
+    const port = await freePort();
+    proxy = await edge(["--listen", `tcp:127.0.0.1:${port},zone=external,method=OPTIONS,method=INVITE,` +
+      "body-type=application/sdp,max-body=1k"]);
+    const stream = await SipStream.open({ port });
+    const send = (method, more) => stream.send(message(method, "zone", { via: "SIP/2.0/TCP g.invalid",
+      contentLength: true, ...more }));
+    send("OPTIONS", { cseq: 1 });
+    await stream.response(200, "1 OPTIONS");
+    send("MESSAGE", { cseq: 2 });
+    assert.equal((await stream.response(405, "2 MESSAGE")).all("allow").join(), "OPTIONS,INVITE");
+    send("OPTIONS", { cseq: 3, headers: ["Content-Type: text/plain"], body: "x" });
+    assert.equal((await stream.response(415, "3 OPTIONS")).one("accept"), "application/sdp");
+    send("OPTIONS", { cseq: 4, headers: ["Content-Type: application/sdp"], body: "x".repeat(1025) });
+    await stream.response(413, "4 OPTIONS");
+    for (const why of ["listener_method", "body_type", "body_size"])
+      assert.equal(await proxy.figure(`refused_total{reason="${why}"}`), 1);
+    await stream.close();
   });
 
   test("leaves loopback alone unless told otherwise", async () => {
