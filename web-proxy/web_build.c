@@ -372,6 +372,7 @@ static void set_limits(struct web_limits *l, const struct web_config *c)
     l->head_ms = c->head_timeout;
     l->keepalive_ms = c->keepalive_timeout;
     l->body_ms = c->body_timeout;
+    l->body_rate = c->body_rate;
     l->write_ms = c->write_timeout;
     l->requests_max = c->requests_per_connection;
     l->sessions_max = c->connections;

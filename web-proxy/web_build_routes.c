@@ -173,6 +173,8 @@ static void set_guard(const struct web_build_context *x,
     r->zone = x->zone(x->arg, c->zone);
     r->rule.burst = c->burst;
     r->rule.pace = c->nodelay ? WEB_ZONE_NODELAY : WEB_ZONE_DELAY;
+    r->zone_key = (enum web_zone_key)c->zone_key;
+    r->token_segment = c->token_segment;
     r->check = (enum web_token_check)c->token;
     r->token = c->token_name;
     r->jwt = x->jwt(x->arg, c->token_policy);

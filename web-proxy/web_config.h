@@ -86,6 +86,7 @@ struct web_config {
     uint64_t head_timeout;
     uint64_t keepalive_timeout;
     uint64_t body_timeout;
+    uint32_t body_rate;
     uint64_t write_timeout;
     uint64_t head_size;
     uint32_t head_fields;

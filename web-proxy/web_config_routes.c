@@ -142,6 +142,14 @@ static const struct option_def route_options[] = {
      .offset = FIELD(nodelay),
      .fallback = "false",
      .help = "pass the burst at once, not paced"},
+    {.name = "zone-key",
+     .type = OPT_ENUM,
+     .offset = FIELD(zone_key),
+     .values = "address|token|exempt",
+     .fallback = "address",
+     .help = "who is limited: the client's address; token: the holder of a "
+             "valid token by itself, exempt: only who has none (offices behind "
+             "one address; bad tokens count for the address)"},
     {.name = "token",
      .type = OPT_ENUM,
      .offset = FIELD(token),
@@ -161,6 +169,14 @@ static const struct option_def route_options[] = {
      .offset = FIELD(token_policy),
      .max = 64,
      .help = "what a valid token is"},
+    {.name = "token-segment",
+     .type = OPT_U32,
+     .offset = FIELD(token_segment),
+     .max = 16,
+     .fallback = "0",
+     .help = "which segment of the path behind the prefix has to be what the "
+             "policy's claim says (1: the first), else 403: a token for one "
+             "meeting opens that one alone"},
     {.name = "websocket",
      .type = OPT_ENUM,
      .offset = FIELD(websocket),
@@ -210,13 +226,24 @@ const struct option_table web_config_routes_table = {
 
 /* ---- what the rows cannot say ---- */
 
-static bool has_token_policy(const struct web_config *c, const char *name)
+static const struct web_config_token *find_policy(const struct web_config *c,
+                                                  const char *name)
 {
     for (size_t i = 0; i < c->tokens.n; i++) {
         if (strcmp(c->tokens.items[i].name, name) == 0)
-            return true;
+            return &c->tokens.items[i];
     }
-    return false;
+    return NULL;
+}
+
+/* Does the route's policy know who holds a token? */
+static bool has_claim(const struct web_config *c,
+                      const struct web_config_route *r)
+{
+    const struct web_config_token *t =
+        r->token_policy ? find_policy(c, r->token_policy) : NULL;
+
+    return t && t->claim;
 }
 
 static void check_route_token(struct config_build *build,
@@ -228,9 +255,16 @@ static void check_route_token(struct config_build *build,
     web_config_key(key, "route", i, "token-policy");
     if ((r->token == WEB_TOKEN_VALID) != (r->token_policy != NULL))
         config_error(build, key, "goes with token=valid, and that with it");
-    else if (r->token_policy && !has_token_policy(c, r->token_policy))
+    else if (r->token_policy && !find_policy(c, r->token_policy))
         config_error(build, key, "there is no token-policy \"%s\"",
                      r->token_policy);
+    if (r->token_segment > 0 && !has_claim(c, r))
+        config_error(build, web_config_key(key, "route", i, "token-segment"),
+                     "needs a token-policy with a claim");
+    if (r->zone_key != WEB_ZONE_ADDRESS &&
+        (!r->zone || r->token != WEB_TOKEN_VALID))
+        config_error(build, web_config_key(key, "route", i, "zone-key"),
+                     "needs a zone and token=valid");
 }
 
 static bool is_host_pattern(const char *text)

@@ -29,9 +29,11 @@ struct web_config_route {
     const char *zone;
     uint32_t burst;
     bool nodelay;
+    int zone_key; /* enum web_zone_key */
     int token; /* enum web_token_check */
     const char *token_name;
     const char *token_policy;
+    uint32_t token_segment;
     int websocket; /* enum web_route_websocket */
     struct string_list origins;
     uint64_t body_size;

@@ -178,6 +178,20 @@ void exchange_blame(struct web_exchange *x)
 
 /* ---- deadlines ---- */
 
+/* Content comes piece by piece, and not drop by drop. */
+static uint64_t upload_due(struct web_exchange *x,
+                           const struct web_limits *limits, uint64_t now)
+{
+    uint64_t due = now + limits->body_ms, most;
+
+    if (!x->upload)
+        x->upload = now;
+    if (limits->body_rate == 0)
+        return due;
+    most = x->upload + limits->body_ms + x->body_in * 1000 / limits->body_rate;
+    return most < due ? most : due;
+}
+
 void exchange_update_due(struct web_exchange *x)
 {
     struct web_session *s = x->session;
@@ -188,7 +202,7 @@ void exchange_update_due(struct web_exchange *x)
         return;
     x->client_queued = x->upstream_queued = 0;
     if (!x->request_done && !x->answer_begun)
-        session_set_due(s, now + limits->body_ms);
+        session_set_due(s, upload_due(x, limits, now));
     else if (!x->answer_begun)
         session_set_due(s, now + x->route->first_byte_ms);
     else

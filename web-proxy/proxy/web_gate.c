@@ -49,6 +49,13 @@ static bool has_method(const struct web_route *route,
            (route->methods >> rq->msg->method_id & 1) != 0;
 }
 
+static struct web_zone_verdict without_wait(struct web_zone_verdict verdict)
+{
+    if (verdict.pass)
+        verdict.wait_ms = 0;
+    return verdict;
+}
+
 static struct web_zone_verdict judge_rate(const struct web_site *site,
                                           const struct web_route *route,
                                           const struct addr *client,
@@ -56,6 +63,11 @@ static struct web_zone_verdict judge_rate(const struct web_site *site,
 {
     if (!route->zone || is_in(site->exempt, site->n_exempt, client))
         return (struct web_zone_verdict){.pass = true};
+    /* The token decides later. Who has used up the share of the address with
+     * bad ones is not even looked at: signatures cost. */
+    if (route->zone_key != WEB_ZONE_ADDRESS)
+        return without_wait(
+            web_zone_peek(route->zone, client, &route->rule, now));
     return web_zone_take(route->zone, client, &route->rule, now);
 }
 
@@ -79,16 +91,84 @@ static struct web_gate_verdict refuse(enum web_gate_reason reason, int status,
         .reason = reason, .status = status, .route = route};
 }
 
-/* 0, or the status that refuses it. */
-static int judge_jwt(const struct web_route *route, struct web_request *rq,
-                     uint64_t wall_s, struct web_gate_verdict *verdict)
+/* Is the segment, its escapes undone, the same as the text? */
+static bool is_segment(struct span segment, struct span text)
 {
+    char plain[JWT_CLAIM_MAX + 1];
+    int len = web_file_name(segment, plain, sizeof(plain));
+
+    return len >= 0 && span_equal(span_of(plain, (size_t)len), text);
+}
+
+/* A token for one meeting opens that one alone: its claim is in the path. */
+static bool is_for_path(const struct web_route *route,
+                        const struct web_request *rq)
+{
+    struct span rest = span_from(rq->path, route->prefix.len);
+    struct span segment = {0};
+
+    if (span_starts(rest, "/"))
+        rest = span_from(rest, 1);
+    for (uint32_t i = 0; i < route->token_segment; i++) {
+        if (!span_next(&rest, '/', &segment))
+            return false;
+    }
+    return segment.len > 0 &&
+           is_segment(segment, span_of(rq->identity.text, rq->identity.len));
+}
+
+/* The zone's account when the token tells whose it is. */
+static struct web_zone_verdict account(const struct web_site *site,
+                                       const struct web_route *route,
+                                       const struct web_request *rq,
+                                       const struct addr *client, bool good,
+                                       uint64_t now)
+{
+    if (!route->zone || route->zone_key == WEB_ZONE_ADDRESS ||
+        (good && route->zone_key == WEB_ZONE_EXEMPT) ||
+        is_in(site->exempt, site->n_exempt, client))
+        return (struct web_zone_verdict){.pass = true};
+    if (!good)
+        return web_zone_take(route->zone, client, &route->rule, now);
+    return web_zone_take_key(route->zone, rq->token_key, &route->rule, now);
+}
+
+static void refuse_rate(struct web_gate_verdict *verdict, uint64_t wait_ms)
+{
+    verdict->reason = WEB_GATE_RATE;
+    verdict->status = 429;
+    verdict->wait_ms = wait_ms;
+}
+
+/* False when it is refused. */
+static bool judge_jwt(const struct web_site *site,
+                      const struct web_route *route, struct web_request *rq,
+                      const struct addr *client, uint64_t now, uint64_t wall_s,
+                      struct web_gate_verdict *verdict)
+{
+    struct web_zone_verdict rate;
+    bool good;
+
     verdict->jwt = web_jwt_judge(route->jwt, rq, wall_s);
-    if (verdict->jwt == WEB_JWT_OK)
-        return 0;
+    if (verdict->jwt == WEB_JWT_OK && route->token_segment > 0 &&
+        !is_for_path(route, rq))
+        verdict->jwt = WEB_JWT_CLAIM;
+    good = verdict->jwt == WEB_JWT_OK;
+    rate = account(site, route, rq, client, good, now);
+    if (good && !rate.pass) {
+        refuse_rate(verdict, rate.wait_ms);
+        return false;
+    }
+    if (good) {
+        verdict->wait_ms += rate.wait_ms;
+        return true;
+    }
     verdict->reason = WEB_GATE_TOKEN;
-    verdict->status = verdict->jwt == WEB_JWT_AMBIGUOUS ? 400 : 401;
-    return verdict->status;
+    verdict->status = verdict->jwt == WEB_JWT_AMBIGUOUS ? 400
+                      : verdict->jwt == WEB_JWT_CLAIM && route->token_segment
+                          ? 403
+                          : 401;
+    return false;
 }
 
 /* 0, or the status that refuses it. */
@@ -141,8 +221,7 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     rate = judge_rate(site, route, client, now);
     verdict.wait_ms = rate.wait_ms;
     if (!rate.pass) {
-        verdict.reason = WEB_GATE_RATE;
-        verdict.status = 429;
+        refuse_rate(&verdict, rate.wait_ms);
         return verdict;
     }
     if (route->kind == WEB_ROUTE_REDIRECT)
@@ -151,7 +230,7 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     if (status != 0)
         return refuse(WEB_GATE_WEBSOCKET, status, route);
     if (route->check == WEB_TOKEN_VALID) {
-        if (judge_jwt(route, rq, wall_s, &verdict) != 0)
+        if (!judge_jwt(site, route, rq, client, now, wall_s, &verdict))
             return verdict;
     } else {
         status = judge_token(route, rq);

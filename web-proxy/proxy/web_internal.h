@@ -226,6 +226,7 @@ struct web_exchange {
     char trace[WEB_TRACE_ID_SIZE];
     uint64_t began;      /* ms */
     uint64_t asked;      /* a link was wanted: all waiting is over */
+    uint64_t upload;     /* when its content began to be read; 0: not yet */
     uint64_t opened;     /* the link was there */
     uint64_t sent;       /* request complete at the back end */
     uint64_t first_byte; /* of the answer; 0: none yet */

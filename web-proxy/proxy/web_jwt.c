@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/web_jwt.h"
 
+#include "base/map.h"
 #include "proxy/web_forward.h"
 #include "proxy/web_token.h"
 
@@ -156,6 +157,18 @@ find(const struct web_jwt *jwt, const struct web_request *rq, struct finding *f)
     }
 }
 
+/* By the claim where the policy names one, so that a new token of the same
+ * holder is nobody new. Nobody can make up what hashes alike: it is signed. */
+static uint64_t key_of(const struct web_jwt *jwt, const struct web_request *rq,
+                       struct span token)
+{
+    static const uint64_t seed[2] = {0};
+
+    if (jwt->policy.claim)
+        token = span_of(rq->identity.text, rq->identity.len);
+    return map_hash(seed, token);
+}
+
 enum web_jwt_verdict web_jwt_judge(const struct web_jwt *jwt,
                                    struct web_request *rq, uint64_t wall_s)
 {
@@ -168,6 +181,7 @@ enum web_jwt_verdict web_jwt_judge(const struct web_jwt *jwt,
     is = jwt_check(&jwt->policy, f.token, wall_s, &rq->identity);
     if (is != JWT_OK)
         return (enum web_jwt_verdict)(WEB_JWT_MALFORMED + (is - JWT_MALFORMED));
+    rq->token_key = key_of(jwt, rq, f.token);
     if (jwt->field)
         rq->identity_field = jwt->field;
     if (!jwt->strip)

@@ -35,6 +35,7 @@ struct web_request {
     /* What a token check changes in the forwarded head (proxy/web_jwt.h). */
     const char *identity_field; /* is sent with `identity`; NULL: none */
     struct jwt_claim identity;
+    uint64_t token_key; /* tells the holder of a valid token from others */
     struct web_trace trace;
     struct span stripped;                    /* of a header's value; left out */
     char query_text[WEB_REQUEST_QUERY_SIZE]; /* a query without the token */

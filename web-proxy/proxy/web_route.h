@@ -44,6 +44,13 @@ struct web_nets {
     size_t n;
 };
 
+/* Who is accounted for in the zone. */
+enum web_zone_key {
+    WEB_ZONE_ADDRESS,
+    WEB_ZONE_TOKEN,  /* the holder of a valid token, else the address */
+    WEB_ZONE_EXEMPT, /* nobody with a valid token, else the address */
+};
+
 struct web_route_list {
     const struct span *items;
     size_t n;
@@ -72,9 +79,12 @@ struct web_route {
 
     struct web_zone *zone; /* NULL: not limited */
     struct web_zone_rule rule;
+    enum web_zone_key zone_key;
     enum web_token_check check;
     const char *token;         /* name of the argument */
     const struct web_jwt *jwt; /* VALID: what it is asked */
+    uint32_t token_segment; /* behind the prefix, which its claim has to be:
+                               1 is the first; 0: none */
     enum web_route_websocket websocket;
     /* WebSockets: the Origin field has to name the requested host itself or
      * one of these ("https://app.example.com", "*": any, also none). */

@@ -94,6 +94,8 @@ struct web_limits {
     size_t answer_head_max; /* bytes of an answer's head */
     uint64_t head_ms;       /* for a whole request head */
     uint64_t keepalive_ms;  /* between two requests of a connection */
+    uint32_t body_rate;     /* bytes a second of a request's body, on average
+                               when body_ms have passed; 0: any */
     uint64_t body_ms;       /* between two parts of a request's body */
     uint64_t write_ms;      /* without the client taking a byte */
     uint32_t requests_max;  /* on one connection */

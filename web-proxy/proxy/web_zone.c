@@ -12,6 +12,7 @@
 
 enum {
     SHARDS = 16,
+    NO_FAMILY = 0xfe,  /* a key that is no address */
     REQUEST = 1000000, /* one request in the unit of `excess` */
 };
 
@@ -195,7 +196,45 @@ static struct web_zone_verdict judge(struct client *c, uint32_t rate_milli,
     return verdict;
 }
 
+static struct web_zone_verdict take(struct web_zone *zone,
+                                    const struct key *key,
+                                    const struct web_zone_rule *rule,
+                                    uint64_t now)
+{
+    uint64_t hash = map_hash(zone->seed, span_of(key, sizeof(*key)));
+    struct shard *shard = &zone->shards[hash >> 60 & (SHARDS - 1)];
+    struct web_zone_verdict verdict = {.pass = true};
+    struct client *c;
+
+    pthread_mutex_lock(&shard->lock);
+    c = client_get(shard, key, now);
+    if (c) /* without memory nobody is refused */
+        verdict = judge(c, zone->spec.rate_milli, rule, now);
+    pthread_mutex_unlock(&shard->lock);
+    return verdict;
+}
+
 struct web_zone_verdict web_zone_take(struct web_zone *zone,
+                                      const struct addr *client,
+                                      const struct web_zone_rule *rule,
+                                      uint64_t now)
+{
+    struct key key = key_of(client);
+
+    return take(zone, &key, rule, now);
+}
+
+struct web_zone_verdict web_zone_take_key(struct web_zone *zone, uint64_t key,
+                                          const struct web_zone_rule *rule,
+                                          uint64_t now)
+{
+    struct key of = {.family = NO_FAMILY};
+
+    memcpy(of.ip, &key, sizeof(of.ip));
+    return take(zone, &of, rule, now);
+}
+
+struct web_zone_verdict web_zone_peek(struct web_zone *zone,
                                       const struct addr *client,
                                       const struct web_zone_rule *rule,
                                       uint64_t now)
@@ -204,12 +243,15 @@ struct web_zone_verdict web_zone_take(struct web_zone *zone,
     uint64_t hash = map_hash(zone->seed, span_of(&key, sizeof(key)));
     struct shard *shard = &zone->shards[hash >> 60 & (SHARDS - 1)];
     struct web_zone_verdict verdict = {.pass = true};
-    struct client *c;
+    const struct client *c;
 
     pthread_mutex_lock(&shard->lock);
-    c = client_get(shard, &key, now);
-    if (c) /* without memory nobody is refused */
-        verdict = judge(c, zone->spec.rate_milli, rule, now);
+    c = map_find(&shard->map, span_of(&key, sizeof(key)));
+    if (c) {
+        struct client copy = *c;
+
+        verdict = judge(&copy, zone->spec.rate_milli, rule, now);
+    }
     pthread_mutex_unlock(&shard->lock);
     return verdict;
 }

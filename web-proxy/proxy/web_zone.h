@@ -61,6 +61,18 @@ struct web_zone_verdict web_zone_take(struct web_zone *zone,
                                       const struct web_zone_rule *rule,
                                       uint64_t now);
 
+/* The same for one who is not known by the address: `key` is the hash of what
+ * tells him from others. */
+struct web_zone_verdict web_zone_take_key(struct web_zone *zone, uint64_t key,
+                                          const struct web_zone_rule *rule,
+                                          uint64_t now);
+
+/* What a request of `client` would meet; nothing is accounted. */
+struct web_zone_verdict web_zone_peek(struct web_zone *zone,
+                                      const struct addr *client,
+                                      const struct web_zone_rule *rule,
+                                      uint64_t now);
+
 /* Clients remembered at the moment. */
 size_t web_zone_count(struct web_zone *zone);
 

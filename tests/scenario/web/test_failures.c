@@ -477,6 +477,54 @@ START_TEST(a_drain_answers_what_is_under_way)
 }
 END_TEST
 
+START_TEST(content_drop_by_drop_is_cut)
+{
+    struct fake_io *client;
+    uint64_t waited = 0;
+
+    fake.site.limits.body_rate = 100;
+    fake_route("/", 0);
+    fake_start();
+    client = fake_client();
+    fake_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 100000\r\n\r\n");
+    fake_dialled();
+    while (!fake_is_over(client) && waited < 3600000) {
+        fake_sleep(fake.site.limits.body_ms / 2);
+        waited += fake.site.limits.body_ms / 2;
+        if (!fake_is_over(client))
+            fake_send(client, "x");
+    }
+    ck_assert_starts(fake_take(client), "HTTP/1.1 408 ");
+    ck_assert_uint_le(waited, 2 * fake.site.limits.body_ms);
+    ck_assert_uint_eq(fake.stats.client_timeout, 1);
+}
+END_TEST
+
+START_TEST(content_that_keeps_its_pace_is_not)
+{
+    struct fake_io *client, *server;
+    char part[101];
+
+    memset(part, 'x', 100);
+    part[100] = '\0';
+    fake.site.limits.body_rate = 100;
+    fake_route("/", 0);
+    fake_start();
+    client = fake_client();
+    fake_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 50000\r\n\r\n");
+    server = fake_dialled();
+    for (int i = 0; i < 500; i++) {
+        fake_sleep(999);
+        fake_send(client, part);
+    }
+    ck_assert_str_eq(fake_take(client), "");
+    fake_send(server, "HTTP/1.1 204 No Content\r\n\r\n");
+    ck_assert_starts(fake_take(client), "HTTP/1.1 204 ");
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("web failures");
@@ -511,6 +559,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, after_a_reload_requests_see_the_new_site);
     tcase_add_test(tcase, a_reload_closes_idle_links);
     tcase_add_test(tcase, a_drain_answers_what_is_under_way);
+    tcase_add_test(tcase, content_drop_by_drop_is_cut);
+    tcase_add_test(tcase, content_that_keeps_its_pace_is_not);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -253,6 +253,107 @@ START_TEST(the_field_is_ours_on_routes_without_tokens_too)
 }
 END_TEST
 
+/* ---- a token for one meeting ---- */
+
+static const struct {
+    const char *path;
+    const char *answer; /* NULL: goes on */
+} meetings[] = {
+    {"/conf/jo/join", NULL},         {"/conf/jo", NULL},
+    {"/conf/%6ao/join", NULL},       {"/conf/jim/join", "HTTP/1.1 403 "},
+    {"/conf/joe", "HTTP/1.1 403 "},  {"/conf/JO", "HTTP/1.1 403 "},
+    {"/conf/x/jo", "HTTP/1.1 403 "}, {"/conf", "HTTP/1.1 403 "},
+    {"/conf/", "HTTP/1.1 403 "},
+};
+
+START_TEST(a_token_opens_its_meeting_alone)
+{
+    struct web_route *route = fake_route("/conf", 0);
+    struct fake_io *client;
+    char text[1024];
+
+    route->check = WEB_TOKEN_VALID;
+    route->jwt = &jwt;
+    route->token_segment = 1;
+    fake_start();
+    client = fake_client();
+    (void)snprintf(text, sizeof(text),
+                   "GET %s?token=%s HTTP/1.1\r\nHost: a\r\n\r\n",
+                   meetings[_i].path, token);
+    fake_send(client, text);
+    if (!meetings[_i].answer) {
+        ck_assert_uint_eq(fake.n_dials, 1);
+        return;
+    }
+    ck_assert_starts(fake_take(client), meetings[_i].answer);
+    ck_assert_uint_eq(fake.n_dials, 0);
+    ck_assert_uint_eq(fake.stats.token_claim, 1);
+}
+END_TEST
+
+/* ---- zones that know holders of tokens ---- */
+
+static int status_of(const char *with)
+{
+    struct fake_io *client = fake_client();
+    char text[1024];
+    const char *got;
+    int status = 200;
+
+    (void)snprintf(text, sizeof(text),
+                   "GET /?token=%s HTTP/1.1\r\nHost: a\r\n\r\n", with);
+    fake_send(client, text);
+    got = fake_take(client);
+    if (got[0])
+        ck_assert_int_eq(sscanf(got, "HTTP/1.1 %d", &status), 1);
+    fake_close(client, 0);
+    fake_forget();
+    return status;
+}
+
+static void start_zone(enum web_zone_key key)
+{
+    struct web_route *route = fake_route("/", 0);
+
+    route->check = WEB_TOKEN_VALID;
+    route->jwt = &jwt;
+    route->zone_key = key;
+    fake_zone(route, "1r/m", 2, WEB_ZONE_NODELAY);
+    fake_start();
+}
+
+START_TEST(who_has_a_token_is_exempt)
+{
+    start_zone(WEB_ZONE_EXEMPT);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(status_of(token), 200);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(status_of("bad"), 401);
+    /* Its signature is not even looked at. */
+    ck_assert_int_eq(status_of("bad"), 429);
+    ck_assert_uint_eq(fake.stats.token_malformed, 3);
+}
+END_TEST
+
+START_TEST(every_holder_has_its_own_share)
+{
+    char other[512];
+
+    make_token("{\"exp\":784111778,\"sub\":\"jim\"}");
+    memcpy(other, token, sizeof(other));
+    make_token("{\"exp\":784111778,\"sub\":\"jo\"}");
+    start_zone(WEB_ZONE_TOKEN);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(status_of(token), 200);
+    ck_assert_int_eq(status_of(token), 429);
+    ck_assert_int_eq(status_of(other), 200);
+    /* A new token of the same holder is nobody new. */
+    make_token("{\"exp\":784111779,\"sub\":\"jo\"}");
+    ck_assert_int_eq(status_of(token), 429);
+    ck_assert_int_eq(status_of("bad"), 401);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("jwt");
@@ -268,6 +369,10 @@ Suite *unit_suite(void)
     tcase_add_test(tc, another_field_has_the_token_alone);
     tcase_add_test(tc, cookies_are_looked_through);
     tcase_add_test(tc, the_field_is_ours_on_routes_without_tokens_too);
+    tcase_add_loop_test(tc, a_token_opens_its_meeting_alone, 0,
+                        ARRAY_SIZE(meetings));
+    tcase_add_test(tc, who_has_a_token_is_exempt);
+    tcase_add_test(tc, every_holder_has_its_own_share);
     suite_add_tcase(suite, tc);
     return suite;
 }
