@@ -7,6 +7,7 @@ import { once } from "node:events";
 import fs from "node:fs";
 import http2 from "node:http2";
 import net from "node:net";
+import os from "node:os";
 import path from "node:path";
 import tls from "node:tls";
 import { freePort, makeCertificates, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
@@ -32,6 +33,26 @@ async function echoServer(name, secure) {
   };
 }
 
+const hasV6 = Object.values(os.networkInterfaces()).flat().some((a) => a.address === "::1");
+
+/** A server that keeps the PROXY header (version 2) each connection begins with. */
+async function headServer() {
+  const heads = [];
+  const server = net.createServer((socket) => {
+    let head = Buffer.alloc(0);
+    socket.on("error", () => {});
+    socket.on("data", (part) => {
+      head = Buffer.concat([head, part]);
+      if (head.length < 16 || head.length < 16 + head.readUInt16BE(14)) return;
+      heads.push(head.subarray(0, 16 + head.readUInt16BE(14)));
+      socket.end("seen");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { port: server.address().port, heads, close: () => server.close() };
+}
+
 /** What the server says first, and the socket. */
 async function greet(port, options) {
   const socket = options ? tls.connect({ port, host: "127.0.0.1", ...options }) : net.connect(port, "127.0.0.1");
@@ -45,22 +66,25 @@ async function greet(port, options) {
 describe("stream routes", { concurrency: false }, () => {
   const dir = scratch();
   const ports = {};
-  let certs, ca, one, two, secure, grpc, web;
+  let certs, ca, one, two, secure, grpc, heads, web;
 
   before(async () => {
     certs = await makeCertificates(path.join(dir, "pki"), { names: ["edge.test", "inner.test"], addresses: [] });
     ca = fs.readFileSync(certs.ca);
     [one, two, secure] = [await echoServer("one"), await echoServer("two"), await echoServer("tls", certs)];
+    heads = await headServer();
     grpc = http2.createServer();
     grpc.on("stream", (s, headers) => { s.respond({ ":status": 200 }); s.end(`h2 ${headers[":path"]}`); });
     grpc.listen(0, "127.0.0.1");
     await once(grpc, "listening");
     const gone = await freePort();
-    for (const name of ["tcp", "tls", "both", "grpc", "idle", "dead", "none"]) ports[name] = await freePort();
+    for (const name of ["tcp", "tls", "both", "grpc", "idle", "dead", "none", "head"]) ports[name] = await freePort();
     web = await startDaemon("web-proxy", { config: {
       listen: [`tcp:127.0.0.1:${ports.tcp}`, `tls:127.0.0.1:${ports.tls}`, `tls:127.0.0.1:${ports.both}`,
         `tls:127.0.0.1:${ports.grpc}`, `tcp:127.0.0.1:${ports.idle}`, `tcp:127.0.0.1:${ports.dead}`,
-        `tcp:127.0.0.1:${ports.none}`],
+        `tcp:127.0.0.1:${ports.none}`, `tcp:127.0.0.1:${ports.head}`,
+        ...hasV6 ? [`tcp:[::1]:${ports.head}`] : []],
+      "proxy-from": ["127.0.0.9/32"],
       certificate: [certs.cert], key: [certs.key], workers: 1,
       upstream: [
         { name: "group", url: [`tcp://127.0.0.1:${one.port}`, `tcp://127.0.0.1:${gone}`, `tcp://127.0.0.1:${two.port}`],
@@ -68,6 +92,7 @@ describe("stream routes", { concurrency: false }, () => {
         { name: "one", url: [`tcp://127.0.0.1:${one.port}`] },
         { name: "gone", url: [`tcp://127.0.0.1:${gone}`] },
         { name: "secure", url: [`tls://127.0.0.1:${secure.port}`], "server-name": "inner.test", "ca-file": certs.ca },
+        { name: "head", url: [`tcp://127.0.0.1:${heads.port}`] },
         { name: "grpc", url: [`tcp://127.0.0.1:${grpc.address().port}`] },
         { name: "web", url: [`http://127.0.0.1:${one.port}`] },
       ],
@@ -79,10 +104,11 @@ describe("stream routes", { concurrency: false }, () => {
         { name: "grpc", port: ports.grpc, upstream: "grpc", alpn: ["h2"] },
         { name: "idle", port: ports.idle, upstream: "one", "idle-timeout": "300ms" },
         { name: "dead", port: ports.dead, upstream: "gone" },
+        { name: "head", port: ports.head, upstream: "head", "send-proxy": true },
       ] } });
   });
   after(async () => {
-    for (const server of [one, two, secure, grpc]) server?.close();
+    for (const server of [one, two, secure, grpc, heads]) server?.close();
     const how = await web?.stop();
     assert.equal(how.code, 0, web.log());
   });
@@ -130,6 +156,40 @@ describe("stream routes", { concurrency: false }, () => {
     const other = tls.connect({ port: ports.grpc, host: "127.0.0.1", servername: "edge.test", ca, ALPNProtocols: ["spdy/1"] });
     const [error] = await once(other, "error");
     assert.match(error.message, /no application protocol/i);
+  });
+
+  /** Connect, say something first if there is something; the header the server got. */
+  async function headOf(host, localAddress, first) {
+    const socket = net.connect({ port: ports.head, host, localAddress });
+    await once(socket, "connect");
+    const { localPort } = socket;
+    socket.write(first ?? "x");
+    await once(socket, "data");
+    socket.destroy();
+    return { head: heads.heads.at(-1), localPort };
+  }
+
+  test("the server is told the client's address and ours", async () => {
+    const { head, localPort } = await headOf("127.0.0.1", "127.0.0.3");
+    assert.equal(head.length, 28);
+    assert.equal(head.subarray(0, 14).toString("hex"), "0d0a0d0a000d0a515549540a2111");
+    assert.deepEqual([...head.subarray(16, 24)], [127, 0, 0, 3, 127, 0, 0, 1]);
+    assert.equal(head.readUInt16BE(24), localPort);
+    assert.equal(head.readUInt16BE(26), ports.head);
+  });
+
+  test("the same with IPv6", { skip: hasV6 ? false : "no ::1 here" }, async () => {
+    const { head, localPort } = await headOf("::1", "::1");
+    assert.equal(head.length, 52);
+    assert.equal(head[13], 0x21);
+    assert.equal(head.subarray(16, 48).toString("hex"), `${"00".repeat(15)}01`.repeat(2));
+    assert.equal(head.readUInt16BE(48), localPort);
+  });
+
+  test("who a front end names is who the server is told", async () => {
+    const { head } = await headOf("127.0.0.1", "127.0.0.9", "PROXY TCP4 192.0.2.77 192.0.2.1 4711 443\r\nx");
+    assert.deepEqual([...head.subarray(16, 20)], [192, 0, 2, 77]);
+    assert.equal(head.readUInt16BE(24), 4711);
   });
 
   test("nothing for too long ends it", async () => {
