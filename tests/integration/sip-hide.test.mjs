@@ -10,6 +10,7 @@ import fs from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { freePort, missing, runProgram, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
+import { authority, partnerKamailio, phone } from "../support/federation.mjs";
 import { JsSIP, event, media } from "../support/jssip-node.mjs";
 import { passwordOf, startKamailio } from "../support/kamailio.mjs";
 import { SipStream, SipWs, request, respond, token, uriOf } from "../support/sip.mjs";
@@ -49,15 +50,16 @@ function assertClean(bytes, ...more) {
 }
 
 async function start(server, mode, more = []) {
-  const ws = await freePort(), tcp = await freePort(), udp = await freePort(INSIDE);
+  const ws = await freePort(), tcp = await freePort(), udp = await freePort(INSIDE), out = await freePort();
   const keys = path.join(scratch(), "key");
   fs.writeFileSync(keys, "a key for tokens, long enough");
   const args = ["--listen", `ws:127.0.0.1:${ws},hide=${mode}`, "--listen", `tcp:127.0.0.1:${tcp},zone=external,hide=${mode}`,
+    "--listen", `udp:127.0.0.1:${out},zone=external,hide=${mode}`,
     "--listen", `udp:${INSIDE}:${udp}`, "--media-server", `default=${server.address}`, "--workers", "2",
     "--token-key-file", keys, ...more];
   const edge = await startDaemon("sip-proxy", { args });
   const taps = { ws: await tap(ws), tcp: await tap(tcp) };
-  return Object.assign(edge, { args, taps, ports: { ws, tcp }, address: { host: INSIDE, port: udp },
+  return Object.assign(edge, { args, taps, ports: { ws, tcp, out }, address: { host: INSIDE, port: udp },
     url: `ws://127.0.0.1:${taps.ws.port}/wssip`,
     bytes: () => taps.ws.bytes() + taps.tcp.bytes() });
 }
@@ -288,7 +290,7 @@ describe("JsSIP, Kamailio inside", { skip: missing("kamailio") }, () => {
   });
 });
 
-describe("SIPp outside, over TCP", { skip: missing("sipp") }, () => {
+describe("SIPp outside, over TCP and UDP", { skip: missing("sipp") }, () => {
   let asterisk, edge;
 
   before(async () => {
@@ -302,7 +304,7 @@ describe("SIPp outside, over TCP", { skip: missing("sipp") }, () => {
     asterisk?.stop();
   });
 
-  test("its own caller, with the route set and the Contact it was given", async () => {
+  for (const [name, mode] of [["TCP", "t1"], ["UDP", "u1"]]) test(`its own caller over ${name}, with the route set and the Contact it was given`, async () => {
     const dir = scratch("sipp-hide-");
     const scenario = path.join(dir, "uac.xml");
     fs.writeFileSync(scenario, `<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -315,7 +317,7 @@ From: <sip:sipp@default>;tag=[call_number]
 To: <sip:bob@default>
 Call-ID: [call_id]
 CSeq: 1 INVITE
-Contact: <sip:sipp@[local_ip]:[local_port];transport=tcp>
+Contact: <sip:sipp@[local_ip]:[local_port]>
 Content-Length: 0
 
 ]]></send>
@@ -352,10 +354,70 @@ Content-Length: 0
     const answering = (async () => {
       for (let i = 0; i < 5; i++) asterisk.reply(await asterisk.sip.request("BYE", { timeout: 15000 }), 200, "OK");
     })();
-    const run = await runProgram("sipp", ["-sf", scenario, "-m", "5", "-l", "1", "-t", "t1", "-i", "127.0.0.1",
-      "-nostdin", "-timeout", "20s", `127.0.0.1:${edge.taps.tcp.port}`], { cwd: dir });
+    const run = await runProgram("sipp", ["-sf", scenario, "-m", "5", "-l", "1", "-t", mode, "-trace_msg", "-message_file", path.join(dir, "seen.log"), "-i", "127.0.0.1",
+      "-nostdin", "-timeout", "20s", `127.0.0.1:${mode === "t1" ? edge.taps.tcp.port : edge.ports.out}`], { cwd: dir });
     assert.equal(run.code, 0, run.stdout + run.stderr);
     await answering;
+    assertClean(fs.readFileSync(path.join(dir, "seen.log"), "latin1"));
     assertClean(edge.bytes());
+  });
+});
+
+describe("a federation partner, Kamailio", { skip: missing("openssl", "kamailio") }, () => {
+  let asterisk, edge, kamailio, bob, address;
+
+  before(async () => {
+    const good = await authority();
+    const own = await good.issue({ san: ["URI:sip:ours.example"] });
+    const certificate = await good.issue({ san: ["URI:sip:partner.example"] });
+    const tls = await freePort(), udp = await freePort(INSIDE), tlsPort = await freePort();
+    asterisk = await FakeAsterisk.start({ host: SERVER });
+    bob = await phone();
+    address = { host: INSIDE, port: udp };
+    edge = await startDaemon("sip-proxy", { args: [
+      "--listen", `tls:127.0.0.1:${tls},partners=true,hide=full,certificate=${own.cert},key=${own.key}`,
+      "--listen", `udp:${INSIDE}:${udp}`, "--media-server", `default=${asterisk.address}`,
+      "--partner-ca", good.ca, "--domain", "ours.example", "--partner", `partner.example=tls:127.0.0.1:${tlsPort}`,
+      "--workers", "2"] });
+    kamailio = await partnerKamailio({ domain: "partner.example", certificate, ca: good.ca, edge: tls,
+      inside: bob.port, tlsPort });
+  });
+  after(async () => {
+    await edge?.stop({ drain: 100 });
+    await kamailio?.stop();
+    asterisk?.stop();
+    bob?.close();
+  });
+
+  test("calls both ways; their phone has seen nothing of ours", async () => {
+    const got = [];
+    const push = bob.push.bind(bob);
+    bob.push = (m) => { got.push(m.text); push(m); };
+    const dest = { host: "127.0.0.1", port: kamailio.udp };
+    const via = `SIP/2.0/UDP 127.0.0.1:${bob.port}`, contact = `<sip:bob@127.0.0.1:${bob.port}>`;
+    const from = "<sip:bob@partner.example>;tag=b1", callId = token();
+    bob.send(request("INVITE", "sip:alice@ours.example", { via, contact, from, to: "<sip:alice@ours.example>", callId }), dest);
+    const ok = await bob.response(200, "1 INVITE");
+    const routes = ok.all("record-route").reverse(), target = uriOf(ok.one("contact"));
+    bob.send(request("ACK", target, { via, from, to: ok.one("to"), callId, routes }), dest);
+    assert.equal((await asterisk.sip.request("ACK")).uri, uriOf(asterisk.contact));
+    bob.send(request("BYE", target, { via, from, to: ok.one("to"), callId, cseq: 2, routes }), dest);
+    asterisk.reply(await asterisk.sip.request("BYE"), 200, "OK");
+    await bob.response(200, "2 BYE");
+    // Ours to theirs, with the server's address in From and Call-ID.
+    const mine = `${token()}@${SERVER}`, me = `<sip:alice@${SERVER}>;tag=a1`;
+    const send = (method, uri, more) => asterisk.sip.send(request(method, uri, { from: me, callId: mine,
+      via: `SIP/2.0/UDP ${SERVER}:${asterisk.port}`, contact: `<sip:alice@${SERVER}:${asterisk.port}>`, ...more }), address);
+    send("INVITE", "sip:bob@partner.example", { to: "<sip:bob@partner.example>" });
+    const answered = await asterisk.sip.response(200, "1 INVITE");
+    assert.equal(answered.callId, mine);
+    const back = answered.all("record-route").reverse();
+    send("ACK", uriOf(answered.one("contact")), { to: answered.one("to"), routes: back });
+    await bob.request("ACK");
+    send("BYE", uriOf(answered.one("contact")), { to: answered.one("to"), cseq: 2, routes: back });
+    await asterisk.sip.response(200, "2 BYE");
+    const all = [...got, ...bob.seen.map((m) => m.text)].join("\r\n");
+    assert.match(all, /;hid=/);
+    assertClean(all);
   });
 });
