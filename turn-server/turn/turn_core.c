@@ -72,7 +72,7 @@ void turn_core_free(struct turn_core *core)
     map_deinit(&core->tcp_by_number);
     map_deinit(&core->by_route);
     pool_free(core->routes);
-    mem_wipe(core->ticket_key, sizeof(core->ticket_key));
+    mem_wipe(core->ticket_keys, sizeof(core->ticket_keys));
     pool_free(core->tcp_conns);
     pool_free(core->allocs);
     turn_rules_unref(core->rules);
@@ -185,7 +185,7 @@ static void write_success(struct stun_writer *w, const struct turn_request *rq,
         stun_write_xor_addr(w, STUN_XOR_MAPPED_ADDRESS, &rq->client->remote);
     if (reply->has_ticket)
         stun_write(w, STUN_MOBILITY_TICKET,
-                   span_of(reply->ticket, sizeof(reply->ticket)));
+                   span_of(reply->ticket, TURN_TICKET_SIZE));
     if (reply->number)
         stun_write(w, STUN_CONNECTION_ID,
                    span_of(reply->number, TURN_TCP_NUMBER_SIZE));

@@ -29,9 +29,9 @@ struct turn_core {
     struct turn_env env;
     struct turn_tcp_env tcp;
     struct turn_mobile_env mobile;
-    struct pool *routes; /* struct turn_route, in turn_mobile.c */
-    struct map by_route; /* struct turn_client → the same */
-    uint8_t ticket_key[32];
+    struct pool *routes;        /* struct turn_route, in turn_mobile.c */
+    struct map by_route;        /* struct turn_client → the same */
+    uint8_t ticket_keys[2][32]; /* to authenticate and to hide tickets */
     uint8_t worker;
     struct pool *tcp_conns;   /* struct turn_tcp_conn */
     struct map tcp_by_number; /* their CONNECTION-ID → the same */
@@ -94,7 +94,7 @@ struct turn_alloc {
     struct ratelim bandwidth[TURN_DIRECTIONS];
 };
 
-enum { TURN_TICKET_SIZE = 38 }; /* MOBILITY-TICKET */
+enum { TURN_TICKET_SIZE = 32 }; /* MOBILITY-TICKET */
 
 enum turn_tcp_state { TURN_TCP_CONNECTING, TURN_TCP_WAITING, TURN_TCP_BOUND };
 enum { TURN_TCP_NUMBER_SIZE = 4 };
@@ -159,7 +159,7 @@ struct turn_reply {
     uint16_t family_error;        /* ADDRESS-ERROR-CODE; 0: none */
     uint8_t failed_family;
     bool has_ticket;
-    uint8_t ticket[TURN_TICKET_SIZE];
+    char ticket[TURN_TICKET_SIZE + 1];
     bool is_later;         /* Connect: the answer comes when it is known */
     const uint8_t *number; /* CONNECTION-ID; NULL: none */
     struct turn_tcp_conn *joined; /* ConnectionBind: what to do afterwards */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Mobility (RFC 8016).
  *
- * A ticket names worker and allocation, encrypted and authenticated with a key
- * that all cores derive from the shared secret; nothing is kept for it. Who
- * brings one must be the allocation's user as well. The new 5-tuple is then
- * `next`: both are the client's until the new one is used.
+ * A ticket names worker and allocation. It is a tag, which authenticates them
+ * and some salt, and then those, hidden under what the tag gives with another
+ * key; both keys come from the secret that all cores share, and nothing is
+ * kept. It is text of 32 characters: coturn's client takes no more, and no
+ * NUL. Who brings one must be the allocation's user as well. The new 5-tuple
+ * is then `next`: both are the client's until the new one is used.
  */
 #include "turn/turn_internal.h"
 
 #include "base/crypto.h"
-#include "base/crypto_aead.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/wire.h"
 
 #include <errno.h>
@@ -21,14 +23,12 @@
 #include "base/log.h"
 
 enum {
-    PLAIN_SIZE = 2 + 8,
+    TAG_SIZE = 12,
+    PLAIN_SIZE = 4 + 1 + 3 + 4, /* salt, worker, slot, generation */
     /* How long an allocation waits for a client whose connection is gone. */
     HOMELESS_MS = 60 * 1000,
 };
-_Static_assert((int)TURN_TICKET_SIZE == (int)CRYPTO_GCM_NONCE_SIZE +
-                                            (int)PLAIN_SIZE +
-                                            (int)CRYPTO_GCM_TAG_SIZE,
-               "nonce, what is sealed, tag");
+_Static_assert((TAG_SIZE + PLAIN_SIZE) / 3 * 4 == TURN_TICKET_SIZE, "base64");
 
 struct turn_route {
     struct turn_client client;
@@ -44,48 +44,77 @@ static struct span key_of(const struct turn_client *client)
 
 void turn_mobile_init(struct turn_core *core)
 {
-    struct span label = span_str("mobility ticket");
+    static const char *const labels[2] = {"mobility ticket: tag",
+                                          "mobility ticket: mask"};
 
+    for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+        struct span label = span_str(labels[i]);
+
+        crypto_hmac_sha256(
+            span_of(core->shared->nonce_secret, TURN_NONCE_SECRET_SIZE), &label,
+            1, core->ticket_keys[i]);
+    }
+}
+
+static void keyed(const struct turn_core *core, size_t which, struct span in,
+                  uint8_t out[CRYPTO_SHA256_SIZE])
+{
     crypto_hmac_sha256(
-        span_of(core->shared->nonce_secret, TURN_NONCE_SECRET_SIZE), &label, 1,
-        core->ticket_key);
+        span_of(core->ticket_keys[which], sizeof(core->ticket_keys[which])),
+        &in, 1, out);
+}
+
+/* Hide what stands behind the tag, or show it again. */
+static void mask(const struct turn_core *core, uint8_t *bytes)
+{
+    uint8_t stream[CRYPTO_SHA256_SIZE];
+
+    keyed(core, 1, span_of(bytes, TAG_SIZE), stream);
+    for (size_t i = 0; i < PLAIN_SIZE; i++)
+        bytes[TAG_SIZE + i] ^= stream[i];
 }
 
 void turn_mobile_ticket(const struct turn_core *core,
                         const struct turn_alloc *alloc,
                         struct turn_reply *reply)
 {
-    uint8_t plain[PLAIN_SIZE];
-    struct wire_writer w = wire_writer(plain, sizeof(plain));
-    uint8_t *nonce = reply->ticket;
+    uint8_t bytes[TAG_SIZE + PLAIN_SIZE];
+    uint8_t tag[CRYPTO_SHA256_SIZE];
+    uint8_t *plain = bytes + TAG_SIZE;
 
     if (!alloc->is_mobile)
         return;
-    wire_put_u16(&w, core->worker);
-    wire_put_u32(&w, alloc->id.slot);
-    wire_put_u32(&w, alloc->id.generation);
-    core->env.random(core->env.arg, nonce, CRYPTO_GCM_NONCE_SIZE);
-    reply->has_ticket = crypto_gcm_seal(
-        span_of(core->ticket_key, sizeof(core->ticket_key)),
-        span_of(nonce, CRYPTO_GCM_NONCE_SIZE), span_of(NULL, 0),
-        span_of(plain, sizeof(plain)), reply->ticket + CRYPTO_GCM_NONCE_SIZE);
+    core->env.random(core->env.arg, plain, 4);
+    wire_store_u32(plain + 4, (uint32_t)core->worker << 24 | alloc->id.slot);
+    wire_store_u32(plain + 8, alloc->id.generation);
+    keyed(core, 0, span_of(plain, PLAIN_SIZE), tag);
+    memcpy(bytes, tag, TAG_SIZE);
+    mask(core, bytes);
+    text_base64(TEXT_BASE64URL, span_of(bytes, sizeof(bytes)), reply->ticket);
+    reply->has_ticket = true;
 }
 
 static bool open_ticket(const struct turn_core *core, struct span ticket,
                         unsigned *ret_worker, struct pool_id *ret_alloc)
 {
-    uint8_t plain[PLAIN_SIZE];
+    uint8_t bytes[TAG_SIZE + PLAIN_SIZE];
+    uint8_t tag[CRYPTO_SHA256_SIZE];
+    const uint8_t *plain = bytes + TAG_SIZE;
     struct wire_reader r;
+    uint32_t where;
 
     if (ticket.len != TURN_TICKET_SIZE ||
-        !crypto_gcm_open(span_of(core->ticket_key, sizeof(core->ticket_key)),
-                         span_head(ticket, CRYPTO_GCM_NONCE_SIZE),
-                         span_of(NULL, 0),
-                         span_from(ticket, CRYPTO_GCM_NONCE_SIZE), plain))
+        text_unbase64(TEXT_BASE64URL, ticket, bytes, sizeof(bytes)) !=
+            (int)sizeof(bytes))
         return false;
-    r = wire_reader(span_of(plain, sizeof(plain)));
-    *ret_worker = wire_u16(&r);
-    ret_alloc->slot = wire_u32(&r);
+    mask(core, bytes);
+    keyed(core, 0, span_of(plain, PLAIN_SIZE), tag);
+    if (!mem_equal_secret(tag, bytes, TAG_SIZE))
+        return false;
+    r = wire_reader(span_of(plain + 4, PLAIN_SIZE - 4));
+    where = wire_u32(&r);
+    *ret_worker = where >> 24;
+    ret_alloc->slot = where & 0xFFFFFF;
     ret_alloc->generation = wire_u32(&r);
     return true;
 }
@@ -212,7 +241,7 @@ static void commit(struct turn_core *core, struct turn_alloc *alloc)
     unroute(core, &alloc->client);
     stats_dec(turn_alloc_gauge(core, alloc->client.transport));
     stats_inc(turn_alloc_gauge(core, alloc->next.transport));
-    stats_inc(&core->stats->moved);
+    stats_inc(&core->stats->mobile_moved);
     alloc->client = alloc->next;
     alloc->has_next = false;
     /* two were taken out a moment ago: there is room */

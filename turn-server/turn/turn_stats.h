@@ -80,7 +80,7 @@
       "even ports given without a reserve: 256 are kept already")              \
     X(COUNTER, permissions_full, "permissions_full", "",                       \
       "permissions and channels refused by their limits")                      \
-    X(COUNTER, moved, "allocations_moved", "",                                 \
+    X(COUNTER, mobile_moved, "allocations_moved", "",                          \
       "times a client went on from another address (RFC 8016)")                \
     X(COUNTER, forwarded, "forwarded", "",                                     \
       "packets handed to the worker of a client that has moved")               \

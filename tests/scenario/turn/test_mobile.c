@@ -80,10 +80,10 @@ static void ck_at(const struct actor *actor)
 START_TEST(gives_a_ticket_to_who_asks)
 {
     begin();
-    ck_assert_uint_eq(ticket_len, 38);
+    ck_assert_uint_le(ticket_len, 32); /* what coturn's client takes */
     ck_assert_int_eq(actor_refresh(&home, 600), 0); /* and a new one later */
     ck_assert_mem_ne(stun_msg_attr(&home.msg, STUN_MOBILITY_TICKET).ptr, ticket,
-                     38);
+                     ticket_len);
     actor_init(&away, &world, "192.0.2.2:4000", "bob", "builder");
     ck_assert_int_eq(actor_allocate(&away), 0); /* none unless asked */
     ck_assert_ptr_null(stun_msg_attr(&away.msg, STUN_MOBILITY_TICKET).ptr);
@@ -117,7 +117,7 @@ START_TEST(answers_400_to_what_is_no_ticket)
     begin();
     actor_init(&away, &world, "192.0.2.77:5000", "alice", "wonder");
     ck_assert_int_eq(allocate_with(&away, span_of("x", 1)), STUN_BAD_REQUEST);
-    ticket[20] ^= 1;
+    ticket[20] ^= 3;
     ck_assert_int_eq(refresh_from(&away, 600), STUN_BAD_REQUEST);
     ticket_len = 5;
     ck_assert_int_eq(refresh_from(&away, 600), STUN_BAD_REQUEST);
@@ -142,7 +142,7 @@ START_TEST(keeps_the_old_address_until_the_new_one_is_used)
     actor_say_channel(&home, 0x4000, "no more");
     ck_assert_uint_eq(world.n_peer, 0);
     ck_assert_int_eq(actor_refresh(&home, 600), STUN_ALLOCATION_MISMATCH);
-    ck_assert_uint_eq(world.stats.moved, 1);
+    ck_assert_uint_eq(world.stats.mobile_moved, 1);
     ck_assert_uint_eq(turn_core_allocations(world.core), 1);
 }
 END_TEST
@@ -170,7 +170,7 @@ START_TEST(moves_with_a_send_indication_or_a_request)
     ck_assert_int_eq(refresh_from(&home, 600), 0); /* and back */
     ck_assert_int_eq(actor_permit(&home, peer), 0);
     ck_at(&home);
-    ck_assert_uint_eq(world.stats.moved, 2);
+    ck_assert_uint_eq(world.stats.mobile_moved, 2);
 }
 END_TEST
 
@@ -345,7 +345,7 @@ START_TEST(tells_connections_where_they_belong)
     ck_assert_int_eq(
         turn_core_owner(other.core, span_of(away.request, (size_t)size)),
         WORLD_WORKER);
-    away.request[30] ^= 1;
+    away.request[30] ^= 3;
     ck_assert_int_eq(
         turn_core_owner(other.core, span_of(away.request, (size_t)size)), -1);
     world_stop_beside(&other);
