@@ -25,6 +25,7 @@ struct sip_listen {
     uint64_t max_body;
     bool identity;           /* its clients are in our trust domain */
     int hide;                /* enum sip_hide_mode */
+    bool verify;             /* inside: tls media servers show certificates */
     bool partners;           /* of federation partners, mutual TLS */
     const char *certificate; /* its own, NULL: everybody's */
     const char *key;
@@ -129,6 +130,8 @@ struct sip_config {
     uint32_t source_burst;
     uint32_t connection_rate;
     uint32_t connection_burst;
+    uint32_t handshake_rate;
+    uint32_t source_handshake_rate;
     uint32_t user_rate;
     uint32_t user_burst;
     uint32_t connect_rate;

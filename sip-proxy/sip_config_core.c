@@ -189,6 +189,7 @@ void sip_config_local(const struct sip_listen *listen, const struct addr *bound,
         .addr = *bound,
         .group = tag_of(listen->group),
         .partners = listen->partners,
+        .verify = listen->verify,
         .hide = listen->hide,
         .identity = listen->identity,
     };

@@ -88,6 +88,11 @@ static void check_listeners(struct config_build *build,
         (void)snprintf(key, sizeof(key), "listen[%zu]", i);
         if (!l->certificate != !l->key)
             config_error(build, key, "certificate and key go together");
+        if (l->verify && (sip_config_zone(l) != SIP_INSIDE ||
+                          sip_config_transport(&l->address) != SIP_TLS))
+            config_error(build, key, "verify is for internal tls");
+        if (l->verify && !cfg->server_ca)
+            config_error(build, key, "verify: needs server-ca");
         if (!l->partners)
             continue;
         has_one = true;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "msg/sip_frame.h"
+#include "sip_peer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -332,6 +333,16 @@ static void adopt(struct sip_conn *c, struct stream *stream)
         c->is_mapped = map_put(&w->peers, addr_key(&c->from.remote), c) == 0;
 }
 
+/* By its address, and by its certificate where that is asked for. */
+static bool is_server(const struct sip_conn *c, const struct stream *stream)
+{
+    struct sip_worker *w = c->owner;
+
+    return sip_core_knows_source(w->core, &c->from) &&
+           (!w->shared->locals[c->from.listener].verify ||
+            sip_peer_is_server(w, stream, &c->from));
+}
+
 static int open_flow(struct sip_conn *c, struct stream *stream,
                      const char *names, uint64_t now)
 {
@@ -357,7 +368,7 @@ void sip_conn_accept(struct sip_worker *w, struct stream *stream,
     c->is_open = true;
     c->from.remote = *stream_peer(stream);
     c->from.local = *stream_local(stream);
-    if (c->is_inside && !sip_core_knows_source(w->core, &c->from)) {
+    if (c->is_inside && !is_server(c, stream)) {
         SIP_SHELL_COUNT(w, streams_unknown);
         mem_free(c);
         stream_close(stream);

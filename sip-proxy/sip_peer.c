@@ -148,3 +148,37 @@ void sip_peer_accept(struct sip_worker *w, struct stream *stream,
     else
         refuse(w, stream, fault, names);
 }
+
+/* --- media servers --- */
+
+/* Names of the form "ip:…" and "dns:…", as the certificate has them. */
+static bool is_name_of(const struct sip_server *server, const char *name)
+{
+    char address[ADDR_TEXT_SIZE];
+
+    if (strncmp(name, "ip:", 3) == 0)
+        return strcmp(name + 3,
+                      addr_ip_str(&server->conf.target.remote, address)) == 0;
+    return strncmp(name, "dns:", 4) == 0 && server->conf.host[0] &&
+           span_is_nocase(span_str(name + 4), server->conf.host);
+}
+
+bool sip_peer_is_server(const struct sip_worker *w, const struct stream *stream,
+                        const struct sip_target *from)
+{
+    const struct sip_dispatch *d = sip_core_dispatch(w->core);
+    const struct tls_session *tls = stream_tls(stream);
+    char name[DOMAIN_SIZE];
+
+    if (!tls || !tls_session_peer_verified(tls))
+        return false;
+    for (size_t n = 0; tls_session_peer_name(tls, n, name, sizeof(name)); n++) {
+        for (size_t i = 0; i < d->count; i++) {
+            if (addr_same_ip(&d->servers[i].conf.target.remote,
+                             &from->remote) &&
+                is_name_of(&d->servers[i], name))
+                return true;
+        }
+    }
+    return false;
+}

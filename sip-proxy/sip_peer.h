@@ -17,4 +17,9 @@
 void sip_peer_accept(struct sip_worker *w, struct stream *stream,
                      uint32_t listener);
 
+/* The certificate of a media server that has connected is for its address, or
+ * for the name it is configured by. */
+bool sip_peer_is_server(const struct sip_worker *w, const struct stream *stream,
+                        const struct sip_target *from);
+
 #endif /* SIP_PEER_H */

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/handshake_rate.h"
 #include "proxy/sip_flow.h"
 #include "sip_names.h"
 #include "sip_tls.h"
@@ -85,6 +86,7 @@ static void stop(void *state)
     for (size_t i = 0; i < shared->n_locals; i++)
         bind_group_close(shared->binds[i]);
     conn_limit_unref(shared->limit);
+    handshake_rate_unref(shared->rate);
     sip_names_free(shared->names);
     if (shared->tls)
         sip_tls_drop(shared->tls);
@@ -112,6 +114,8 @@ static int reload(void *state, const struct config *config, struct buf *report)
     *shared->tls = next;
     pthread_mutex_unlock(&shared->lock);
     sip_tls_drop(&old);
+    handshake_rate_set(shared->rate, cfg->handshake_rate,
+                       cfg->source_handshake_rate);
     return 0;
 }
 
@@ -171,6 +175,9 @@ static int start(struct daemon *daemon, const struct config *config,
     err = sip_names_new(&shared->names);
     if (err == 0)
         err = conn_limit_new(&shared->limit, cfg->max_connections, 0);
+    if (err == 0)
+        err = handshake_rate_new(&shared->rate, cfg->handshake_rate,
+                                 cfg->source_handshake_rate);
     if (err == 0) {
         shared->tls = mem_zalloc(sizeof(*shared->tls));
         err = shared->tls ? sip_tls_make(cfg, shared->tls, error) : -ENOMEM;

@@ -17,6 +17,7 @@
 
 struct sip_names;
 struct sip_worker;
+struct handshake_rate;
 struct sip_tls;
 
 enum {
@@ -39,6 +40,7 @@ struct sip_shared {
     struct bind_group *binds[SIP_LOCALS_MAX];
     size_t n_locals;
     struct conn_limit *limit;
+    struct handshake_rate *rate; /* of TLS, from outside */
     struct sip_names *names; /* where media servers and partners are */
     pthread_mutex_t lock;    /* of `tls` */
     struct sip_tls *tls;

@@ -24,6 +24,9 @@ static int make_listener(const struct sip_config *cfg,
     if (listen->partners) {
         options.verify = TLS_VERIFY_OPTIONAL;
         options.ca_file = cfg->partner_ca;
+    } else if (listen->verify) {
+        options.verify = TLS_VERIFY_REQUIRED;
+        options.ca_file = cfg->server_ca;
     }
     return tls_ctx_new(ret_ctx, &options, error);
 }

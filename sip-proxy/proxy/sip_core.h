@@ -59,6 +59,7 @@ struct sip_local {
     struct sip_zone_policy policy;
     int hide;                      /* enum sip_hide_mode */
     bool identity;                 /* its clients are in our trust domain */
+    bool verify;                   /* inside: by certificate, too */
     bool partners;                 /* of federation partners, not clients */
 };
 

@@ -369,3 +369,28 @@ describe("the partner's certificate, when we call", { skip: need }, () => {
     assert.equal(first.servername, "right.example");
   });
 });
+
+describe("media servers on TLS", { skip: need }, () => {
+  test("are known by their certificate, where that is asked for", async () => {
+    const good = await authority(), other = await authority("Somebody else's CA");
+    const own = await good.issue({ san: ["IP:127.0.0.1", "DNS:edge.inside"] });
+    const tls = await freePort(), ws = await freePort();
+    const edge = await startDaemon("sip-proxy", { ready: true, args: [
+      "--listen", `ws:127.0.0.1:${ws}`, "--listen", `tls:127.0.0.1:${tls},zone=internal,verify=true`,
+      "--certificate", own.cert, "--key", own.key, "--server-ca", good.ca,
+      "--media-server", `default=tls:127.0.0.1:${await freePort()}`, "--probe-interval", "0"] });
+    const shown = {
+      none: [{}, 0],
+      "of another authority": [await other.issue({ san: ["IP:127.0.0.1"] }), 0],
+      "for another name": [await good.issue({ cn: "127.0.0.1", san: ["DNS:other.inside"] }), 0],
+      "for another address": [await good.issue({ san: ["IP:127.0.0.2"] }), 0],
+      expired: [await good.issue({ san: ["IP:127.0.0.1"], days: -1 }), 0],
+      right: [await good.issue({ san: ["IP:127.0.0.1"] }), 200],
+    };
+    const uri = `sip:127.0.0.1:${tls}`;
+    const text = request("OPTIONS", uri, { via: "SIP/2.0/TLS 127.0.0.1:5061", from: "<sip:pbx@inside>;tag=1", to: `<${uri}>` });
+    for (const [what, [cert, status]] of Object.entries(shown))
+      assert.equal((await sClient(tls, text, { ...cert, ca: good.ca })).status, status, what);
+    await edge.stop({ drain: 100 });
+  });
+});
