@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The web application of the demo LAN: signs users in, hands each its SIP
 // line and fresh TURN credentials, and serves the softphone page. It listens
-// inside, without TLS; browsers reach it through web-proxy.
+// inside; browsers reach it through web-proxy.
 //
 // Settings, all from the environment:
 //   DEMO_LISTEN            address:port                        127.0.0.1:8080
+//   DEMO_CERTIFICATE       file; with it and DEMO_KEY it speaks TLS
 //   DEMO_PASSWORD          what every demo user signs in with  (required)
 //   DEMO_USERS             names                               alice,bob,carol
 //   DEMO_ECHO              the user that echoes, or empty      echo
@@ -18,6 +19,7 @@
 import crypto from "node:crypto";
 import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import path from "node:path";
 import { sipPassword, turnCredential, turnSecret } from "./credentials.mjs";
 
@@ -180,7 +182,10 @@ async function serve(request, response) {
   }
 }
 
-const server = http.createServer((request, response) => {
+const tls = env.DEMO_CERTIFICATE && {
+  cert: fs.readFileSync(env.DEMO_CERTIFICATE), key: fs.readFileSync(env.DEMO_KEY),
+};
+const server = (tls ? https : http).createServer(tls || {}, (request, response) => {
   serve(request, response).catch((error) => {
     console.error(`demo: ${error.message}`);
     if (!response.headersSent) answer(response, 500, "text/plain", "error\n");

@@ -13,7 +13,7 @@ import { Network, noNamespaces } from "../support/netns.mjs";
 const skip = await noNamespaces();
 
 const file = (daemon) => path.join(root, "deploy/config/three-hosts", `${daemon}.json`);
-const files = ["--topology", path.join(root, "deploy/edgectl/topology.json"), "--web", file("web-proxy"),
+const files = ["--topology", path.join(root, "deploy/config/three-hosts/topology.json"), "--web", file("web-proxy"),
   "--sip", file("sip-proxy"), "--turn", file("turn-server")];
 const edgectl = (...args) =>
   runProgram(path.join(buildDir, "deploy/edgectl/edgectl"), args);

@@ -376,7 +376,7 @@ copy_extensions=copy\n[p]\ncommonName=supplied\n`);
 
 const layouts = ["three-hosts"].map((name) => {
   const file = (daemon) => path.join(root, "deploy/config", name, `${daemon}.json`);
-  return ["--topology", path.join(root, "deploy/edgectl/topology.json"), "--web", file("web-proxy"),
+  return ["--topology", path.join(root, "deploy/config/three-hosts/topology.json"), "--web", file("web-proxy"),
     "--sip", file("sip-proxy"), "--turn", file("turn-server")];
 });
 

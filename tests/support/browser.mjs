@@ -4,14 +4,16 @@
 
 import { chromium } from "playwright-core";
 import fs from "node:fs";
-import { waitFor } from "./edge.mjs";
+import path from "node:path";
+import { scratch, waitFor } from "./edge.mjs";
 
 const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** The browser's path, or undefined. */
 export const browserPath = process.env.EDGE_BROWSER ?? programs.find((p) => fs.existsSync(p));
 
-export async function launchBrowser(more = []) {
+/** `namespace`: on that host of a network of namespaces. */
+export async function launchBrowser(more = [], { namespace } = {}) {
   const args = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
@@ -23,7 +25,10 @@ export async function launchBrowser(more = []) {
   ];
   // Chromium refuses its own sandbox to root.
   if (process.getuid() === 0) args.push("--no-sandbox");
-  return chromium.launch({ executablePath: browserPath, args });
+  if (!namespace) return chromium.launch({ executablePath: browserPath, args });
+  const script = path.join(scratch(), "browser");
+  fs.writeFileSync(script, `#!/bin/sh\nexec ip netns exec ${namespace} ${browserPath} "$@"\n`, { mode: 0o700 });
+  return chromium.launch({ executablePath: script, args });
 }
 
 /** One signed-in softphone: a context and a page of its own. */

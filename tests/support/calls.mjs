@@ -31,29 +31,38 @@ const lingering = {
   "web-proxy": ({ stats }) => only(stats, /^(links|idle_links)$/),
 };
 
+/** One browser on this machine, or one in each of two homes of a network. */
+async function browsersFor({ hosts, names }) {
+  if (!hosts) return [await launchBrowser()];
+  // Chromium looks for TURN servers as "name.", which /etc/hosts does not know.
+  const rules = Object.entries(names).map(([name, address]) => `MAP ${name}. ${address}`);
+  return Promise.all([hosts.alice, hosts.bob].map((namespace) =>
+    launchBrowser([`--host-resolver-rules=${rules.join(",")}`], { namespace })));
+}
+
 export class Stage {
   static async set(options) {
     const lab = await Lab.up(options);
     try {
-      return new Stage(lab, await launchBrowser());
+      return new Stage(lab, await browsersFor(lab));
     } catch (error) {
       await lab.down();
       throw error;
     }
   }
 
-  constructor(lab, browser) {
+  constructor(lab, browsers) {
     const fds = Object.fromEntries(daemons.map((name) => [name, lab.fds(name)]));
-    Object.assign(this, { lab, browser, fds });
+    Object.assign(this, { lab, browsers, fds });
   }
 
   /** Forget phones that a failed test left open. */
   async reset() {
-    for (const context of this.browser.contexts()) await context.close();
+    for (const context of this.browsers.flatMap((browser) => browser.contexts())) await context.close();
   }
 
   async clear() {
-    await this.browser.close();
+    for (const browser of this.browsers) await browser.close();
     const done = await this.lab.down();
     assert.equal(done.code, 0, done.stderr);
     assert.equal(done.stderr, "", "every process stopped when asked");
@@ -62,7 +71,8 @@ export class Stage {
 
   open(user, query) {
     const { url, password } = this.lab;
-    return Phone.open(this.browser, { url, user, password, query });
+    const browser = this.browsers[user === "bob" ? this.browsers.length - 1 : 0];
+    return Phone.open(browser, { url, user, password, query });
   }
 
   async ringing(query) {
