@@ -129,6 +129,15 @@ static void on_client_end(struct stream *stream, void *arg)
     arm(server);
 }
 
+static void on_client_left(struct stream *stream, void *arg)
+{
+    struct web_server *server = server_of_session(arg);
+
+    (void)stream;
+    web_session_on_left(arg, now_of(server));
+    arm(server);
+}
+
 static void on_client_closed(struct stream *stream, int err, void *arg)
 {
     struct web_server *server = server_of_session(arg);
@@ -143,6 +152,7 @@ static const struct stream_events client_events = {
     .on_data = on_client_data,
     .on_writable = on_client_writable,
     .on_end = on_client_end,
+    .on_left = on_client_left,
     .on_closed = on_client_closed,
 };
 

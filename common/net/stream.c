@@ -183,6 +183,10 @@ static uint8_t wanted_mask(const struct stream *stream)
         mask |= UV_READABLE;
     if (stream->blocked)
         mask |= UV_WRITABLE;
+    /* One that is only waited for is still watched: a peer that is gone
+     * would else be noticed when there is something to say. */
+    if (stream->paused && !stream->left && stream->state == STREAM_OPEN)
+        mask |= UV_DISCONNECT;
     return mask;
 }
 
@@ -304,6 +308,18 @@ static void on_writable(struct stream *stream)
         stream_notify_writable(stream);
 }
 
+/* The peer closed, or is gone. */
+static void on_disconnected(struct stream *stream)
+{
+    int err = sock_error(stream->fd);
+
+    stream->left = true;
+    if (err < 0)
+        stream_fail(stream, err);
+    else if (stream->events->on_left)
+        stream->events->on_left(stream, stream->arg);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct stream *stream = poll->data;
@@ -316,6 +332,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_WRITABLE) && stream_is_live(stream))
         on_writable(stream);
+    if ((events & UV_DISCONNECT) && stream_is_live(stream) && stream->paused)
+        on_disconnected(stream);
     if ((events & UV_READABLE) && stream_is_live(stream))
         stream_on_readable(stream);
     stream_update_poll(stream);

@@ -44,6 +44,11 @@ struct stream_events {
      * (certificate); -ETIMEDOUT (connect, handshake, linger), -ECONNREFUSED,
      * -ECONNRESET, another -errno. Not NULL. */
     void (*on_closed)(struct stream *stream, int err, void *arg);
+
+    /* The peer has closed while nothing is read (stream_pause()); what it
+     * sent before may still wait to be read. At most once; may be NULL. That a
+     * peer is gone for good (RST, no keep-alive) is on_closed as ever. */
+    void (*on_left)(struct stream *stream, void *arg);
 };
 
 struct stream_options {

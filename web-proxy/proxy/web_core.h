@@ -120,6 +120,8 @@ void web_session_on_data(struct web_session *session, struct span data,
                          uint64_t now);
 void web_session_on_writable(struct web_session *session, uint64_t now);
 void web_session_on_end(struct web_session *session, uint64_t now);
+/* The client has closed, though what it sent before is not all read. */
+void web_session_on_left(struct web_session *session, uint64_t now);
 void web_session_on_closed(struct web_session *session, uint64_t now);
 
 /* The environment of its core, for the shell's own callbacks. */

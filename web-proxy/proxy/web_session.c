@@ -517,6 +517,18 @@ void web_session_on_end(struct web_session *s, uint64_t now)
     core_leave(core);
 }
 
+/* Over TLS nobody closes one half only: whoever leaves during an upload does
+ * not want the answer. */
+void web_session_on_left(struct web_session *s, uint64_t now)
+{
+    struct web_core *core = s->core;
+
+    core_enter(core, now);
+    if (s->state == WEB_SESSION_EXCHANGE && s->io && s->entry->secure)
+        session_give_up(s);
+    core_leave(core);
+}
+
 void web_session_on_closed(struct web_session *s, uint64_t now)
 {
     struct web_core *core = s->core;

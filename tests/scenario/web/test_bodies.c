@@ -366,6 +366,49 @@ START_TEST(content_for_a_back_end_that_has_gone_is_dropped)
 }
 END_TEST
 
+START_TEST(one_that_leaves_a_held_upload_is_noticed)
+{
+    static char content[200 * 1024];
+    struct fake_io *client, *server;
+
+    memset(content, 'x', sizeof(content) - 1);
+    fake_route("/", 0);
+    fake.routes[0].body_max = 10000000;
+    fake_start();
+    client = fake_client();
+    fake_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 1000000\r\n\r\n");
+    server = fake_dialled();
+    fake_block(server);
+    fake_send(client, content);
+    ck_assert(client->paused);
+    web_session_on_left(client->session, fake.now);
+    ck_assert(fake_is_over(client));
+    ck_assert(fake_is_over(server));
+    ck_assert_uint_eq(fake.stats.client_gone, 1);
+}
+END_TEST
+
+START_TEST(without_tls_half_a_connection_may_be_closed)
+{
+    static char content[200 * 1024];
+    struct fake_io *client, *server;
+
+    memset(content, 'x', sizeof(content) - 1);
+    fake_route("/", 0);
+    fake.routes[0].body_max = 10000000;
+    fake_start();
+    client = fake_client_at(&fake.http, "192.0.2.1:9");
+    fake_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 1000000\r\n\r\n");
+    server = fake_dialled();
+    fake_block(server);
+    fake_send(client, content);
+    web_session_on_left(client->session, fake.now);
+    ck_assert(!fake_is_over(client));
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("web bodies");
@@ -392,6 +435,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, bytes_behind_an_answer_end_the_link);
     tcase_add_test(tcase, bytes_on_an_idle_link_end_it);
     tcase_add_test(tcase, content_for_a_back_end_that_has_gone_is_dropped);
+    tcase_add_test(tcase, one_that_leaves_a_held_upload_is_noticed);
+    tcase_add_test(tcase, without_tls_half_a_connection_may_be_closed);
     suite_add_tcase(suite, tcase);
     return suite;
 }

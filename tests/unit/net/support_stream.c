@@ -66,10 +66,19 @@ static void on_closed(struct stream *stream, int err, void *arg)
     end->stream = NULL;
 }
 
-const struct stream_events end_events = {on_open, on_data, on_writable, on_end,
-                                         on_closed};
-const struct stream_events end_events_no_half = {on_open, on_data, on_writable,
-                                                 NULL, on_closed};
+const struct stream_events end_events = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_writable = on_writable,
+    .on_end = on_end,
+    .on_closed = on_closed,
+};
+const struct stream_events end_events_no_half = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_writable = on_writable,
+    .on_closed = on_closed,
+};
 
 static void on_accept(struct listener *listener, struct stream *stream,
                       void *arg)

@@ -300,6 +300,48 @@ START_TEST(a_reset_is_reported_once)
 }
 END_TEST
 
+START_TEST(a_reset_is_noticed_while_paused)
+{
+    connected(_i);
+    stream_pause(pair.client.stream);
+    net_for(3);
+    stream_abort(pair.server.stream);
+    pair.server.stream = NULL;
+    ck_assert(net_until(&pair.client.closed));
+    ck_assert_int_eq(pair.client.err, -ECONNRESET);
+}
+END_TEST
+
+static unsigned times_left;
+
+static void on_left(struct stream *stream, void *arg)
+{
+    (void)arg;
+    ck_assert(stream_is_paused(stream));
+    times_left++;
+}
+
+START_TEST(a_close_is_noticed_while_paused)
+{
+    struct stream_events events = end_events;
+
+    events.on_left = on_left;
+    times_left = 0;
+    connected(_i);
+    stream_set_events(pair.server.stream, &events, &pair.server);
+    stream_pause(pair.server.stream);
+    ck_assert_int_eq(stream_write(pair.client.stream, span_str("last")), 0);
+    stream_end(pair.client.stream);
+    net_for(20);
+    ck_assert_uint_eq(times_left, 1);
+    ck_assert_uint_eq(buf_len(&pair.server.got), 0);
+    stream_resume(pair.server.stream);
+    ck_assert(net_until(&pair.server.ended));
+    ck_assert_span_eq(buf_span(&pair.server.got), "last");
+    ck_assert_uint_eq(times_left, 1);
+}
+END_TEST
+
 START_TEST(writing_to_a_stream_that_is_reset_closes_it)
 {
     static uint8_t bytes[60000];
@@ -450,6 +492,8 @@ Suite *unit_suite(void)
     EACH(a_peer_that_never_ends_meets_the_linger_limit);
     EACH(after_close_there_are_no_events);
     EACH(a_reset_is_reported_once);
+    EACH(a_reset_is_noticed_while_paused);
+    EACH(a_close_is_noticed_while_paused);
     EACH(writing_to_a_stream_that_is_reset_closes_it);
     EACH(a_peer_gone_without_close_notify_is_told_apart);
     EACH(without_on_end_the_end_closes);

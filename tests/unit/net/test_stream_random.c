@@ -149,8 +149,13 @@ static void on_closed(struct stream *stream, int err, void *arg)
     a->stream = NULL;
 }
 
-static const struct stream_events events = {on_open, on_data, on_writable,
-                                            on_end, on_closed};
+static const struct stream_events events = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_writable = on_writable,
+    .on_end = on_end,
+    .on_closed = on_closed,
+};
 
 static struct actor *free_actor(void)
 {
