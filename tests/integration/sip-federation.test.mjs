@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
+import tls from "node:tls";
 import { after, before, describe, test } from "node:test";
+import { startDns } from "../support/dns.mjs";
 import { freePort, missing, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
 import { authority, partnerKamailio, phone, sClient } from "../support/federation.mjs";
@@ -47,6 +49,26 @@ async function startEdge({ ca, own, asterisk, partners, more = {}, args = [] }) 
 const ask = (from, { uri = "sip:alice@ours.example", method = "OPTIONS", headers = [], callId = token() } = {}) =>
   request(method, uri, { via: "SIP/2.0/TLS partner.example:5061", from: `<${from}>;tag=${token(4)}`,
     to: `<${uri}>`, callId, contact: "<sip:bob@partner.example>", headers });
+
+/** A partner's TLS server that answers everything with 200. */
+async function tlsServer({ certificate, ca, tlsPort }) {
+  const seen = [], sockets = new Set();
+  const server = tls.createServer({ cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key),
+    ca: fs.readFileSync(ca), requestCert: true, rejectUnauthorized: true }, (socket) => {
+    sockets.add(socket);
+    const stream = new SipStream(socket, (m) => {
+      seen.push({ m, servername: socket.servername, san: socket.getPeerCertificate().subjectaltname });
+      if (m.method && m.method !== "ACK") stream.send(respond(m, 200, "OK", { tag: "x" }));
+      return true;
+    });
+  });
+  server.on("tlsClientError", () => {});
+  await new Promise((done) => server.listen(tlsPort, "127.0.0.1", done));
+  return { seen, stop() {
+    for (const s of sockets) s.destroy();
+    return new Promise((done) => server.close(done));
+  } };
+}
 
 describe("who may connect", { skip: need }, () => {
   let good, other, own, asterisk, edge;
@@ -331,26 +353,6 @@ describe("the partner's certificate, when we call", { skip: need }, () => {
     bob?.close();
   });
 
-  async function tlsServer({ certificate, ca, tlsPort }) {
-    const { default: tls } = await import("node:tls");
-    const seen = [], sockets = new Set();
-    const server = tls.createServer({ cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key),
-      ca: fs.readFileSync(ca), requestCert: true, rejectUnauthorized: true }, (socket) => {
-      sockets.add(socket);
-      const stream = new SipStream(socket, (m) => {
-        seen.push({ m, servername: socket.servername, san: socket.getPeerCertificate().subjectaltname });
-        if (m.method && m.method !== "ACK") stream.send(respond(m, 200, "OK", { tag: "x" }));
-        return true;
-      });
-    });
-    server.on("tlsClientError", () => {});
-    await new Promise((done) => server.listen(tlsPort, "127.0.0.1", done));
-    return { seen, stop() {
-      for (const s of sockets) s.destroy();
-      return new Promise((done) => server.close(done));
-    } };
-  }
-
   for (const [name, status] of Object.entries({ right: 200, dns: 200, pinned: 200, wrongca: 504, selfsigned: 504,
     expired: 504, wrongdomain: 504, wildcard: 504, absent: 504, unknown: 504 })) {
     test(`${name}: ${status}`, async () => {
@@ -367,6 +369,50 @@ describe("the partner's certificate, when we call", { skip: need }, () => {
     const [first] = kamailios[0].seen;
     assert.match(first.san, /URI:sip:ours\.example/);
     assert.equal(first.servername, "right.example");
+  });
+});
+
+describe("partners found by DNS", { skip: need }, () => {
+  test("the federation's record, then the general one, the next host when one is dead", async () => {
+    const good = await authority();
+    const serve = async (san) => {
+      const tlsPort = await freePort();
+      return Object.assign(await tlsServer({ certificate: await good.issue({ san: [san] }), ca: good.ca, tlsPort }), { port: tlsPort });
+    };
+    const fed = await serve("URI:sip:fed.example"), sips = await serve("URI:sip:sips.example");
+    // What DNS names is not what the certificate has to be for.
+    const stolen = await serve("DNS:host.evil.example");
+    const dead = await freePort();
+    const dns = await startDns([
+      ["_sipfederationtls._tcp.fed.example", "SRV", [10, 1, dead, "a.hosts.example"]],
+      ["_sipfederationtls._tcp.fed.example", "SRV", [20, 1, fed.port, "b.hosts.example"]],
+      ["_sips._tcp.fed.example", "SRV", [1, 1, stolen.port, "a.hosts.example"]],
+      ["_sips._tcp.sips.example", "SRV", [1, 1, sips.port, "a.hosts.example"]],
+      ["_sipfederationtls._tcp.stolen.example", "SRV", [1, 1, stolen.port, "host.evil.example"]],
+      ["a.hosts.example", "A", "127.0.0.1"], ["b.hosts.example", "A", "127.0.0.1"], ["host.evil.example", "A", "127.0.0.1"],
+    ]);
+    const asterisk = await FakeAsterisk.start();
+    const edge = await startEdge({ ca: good.ca, own: await good.issue({ san: ["URI:sip:ours.example"] }), asterisk,
+      partners: ["fed", "sips", "stolen", "nowhere"].map((n) => ({ domain: `${n}.example` })),
+      args: ["--dns-server", dns.address] });
+    await waitFor(() => dns.asked.some((q) => /_sips\._tcp\.nowhere/.test(q)), { what: "all were asked for" });
+    const call = async (domain) => {
+      const alice = await SipUdp.open();
+      alice.send(request("MESSAGE", `sip:bob@${domain}`, { via: `SIP/2.0/UDP 127.0.0.1:${alice.port};rport`,
+        from: "<sip:alice@ours.example>;tag=a", to: `<sip:bob@${domain}>` }), edge.address);
+      const { status } = await alice.final("1 MESSAGE", { timeout: 15000 });
+      alice.close();
+      return status;
+    };
+    await waitFor(async () => (await call("fed.example")) === 200, { what: "fed.example is found" });
+    await waitFor(async () => (await call("sips.example")) === 200, { what: "sips.example is found" });
+    assert.equal(await call("stolen.example"), 504);
+    assert.equal(await call("nowhere.example"), 504);
+    assert.equal(stolen.seen.length, 0);
+    await edge.stop({ drain: 100 });
+    await dns.stop();
+    for (const s of [fed, sips, stolen]) await s.stop();
+    asterisk.stop();
   });
 });
 
