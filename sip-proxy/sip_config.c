@@ -145,6 +145,11 @@ static const struct option_def options[] = {
      .flags = OPT_LIST | OPT_RELOAD,
      .help = "domains, with all below, that no partner speaks for and nobody "
              "calls"},
+    {.name = "partner-network",
+     .type = OPT_CIDR,
+     FIELD(partner_networks),
+     .flags = OPT_LIST | OPT_RELOAD,
+     .help = "where partners found by DNS may be; not set: public addresses"},
     {.name = "partner-ca",
      .type = OPT_FILE,
      FIELD(partner_ca),

@@ -85,6 +85,7 @@ struct sip_config {
     CONFIG_LIST(struct sip_partner_setting) partners;
     struct string_list blocked_domains;
     const char *partner_ca;
+    struct cidr_list partner_networks;
     int partner_purpose; /* enum sip_purpose */
     struct string_list origins;
     struct string_list strip_headers;

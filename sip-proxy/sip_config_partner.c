@@ -166,6 +166,9 @@ void sip_config_check_partners(struct config_build *build,
     check_listeners(build, cfg);
     if (cfg->blocked_domains.n > SIP_BLOCKED_MAX)
         config_error(build, "blocked-domain", "at most %d", SIP_BLOCKED_MAX);
+    if (cfg->partner_networks.n > SIP_PARTNER_NETWORKS)
+        config_error(build, "partner-network", "at most %d",
+                     SIP_PARTNER_NETWORKS);
     if (cfg->partners.n > SIP_PARTNERS_MAX) {
         config_error(build, "partner", "at most %d", SIP_PARTNERS_MAX);
         return;
@@ -220,6 +223,10 @@ void sip_config_fill_partners(const struct sip_config *cfg,
         if (from->address.scheme)
             p->address = from->address.addr;
     }
+    for (size_t i = 0; i < cfg->partner_networks.n && i < SIP_PARTNER_NETWORKS;
+         i++)
+        ret_partners->networks[ret_partners->n_networks++] =
+            cfg->partner_networks.items[i];
     ret_partners->blocked = cfg->blocked_domains.items;
     ret_partners->n_blocked = cfg->blocked_domains.n < SIP_BLOCKED_MAX
                                   ? cfg->blocked_domains.n

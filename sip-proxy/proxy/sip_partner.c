@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_partner.h"
 
+#include "base/addr_kind.h"
 #include "base/err.h"
 #include "proxy/sip_route.h"
 
@@ -311,6 +312,16 @@ struct sip_flow *sip_partner_next(struct sip_core *core, uint32_t tag,
 
 /* --- what the core is told --- */
 
+/* Others say where their domain is. They shall not say that it is in our own
+ * network, and have us knock there. */
+static bool may_lead_to(const struct sip_partner_config *cfg,
+                        const struct addr *address)
+{
+    if (cfg->n_networks > 0)
+        return cidr_list_has_ip(cfg->networks, cfg->n_networks, address);
+    return addr_is_public(address);
+}
+
 void sip_core_on_located(struct sip_core *core, const char *domain,
                          const struct addr *addrs, size_t n)
 {
@@ -321,9 +332,14 @@ void sip_core_on_located(struct sip_core *core, const char *domain,
         core->config->partners.items[index].address.family != ADDR_NONE)
         return;
     state = &core->partners[index];
-    state->n_addrs = n < SIP_PARTNER_ADDRS ? n : SIP_PARTNER_ADDRS;
+    state->n_addrs = 0;
     state->next = 0;
-    memcpy(state->addrs, addrs, state->n_addrs * sizeof(*addrs));
+    for (size_t i = 0; i < n && state->n_addrs < SIP_PARTNER_ADDRS; i++) {
+        if (may_lead_to(&core->config->partners, &addrs[i]))
+            state->addrs[state->n_addrs++] = addrs[i];
+        else
+            SIP_COUNT(core, partners_led_inside);
+    }
 }
 
 static void set_pinned(struct sip_core *core)

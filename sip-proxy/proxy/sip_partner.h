@@ -26,6 +26,7 @@
 #define SIP_PARTNER_H
 
 #include "base/addr.h"
+#include "base/cidr.h"
 #include "base/span.h"
 #include "msg/sip_msg.h"
 #include "proxy/sip_stats.h"
@@ -33,6 +34,7 @@
 enum {
     SIP_PARTNERS_MAX = 64,
     SIP_BLOCKED_MAX = 256,
+    SIP_PARTNER_NETWORKS = 16,
     SIP_REACH_MAX = 16,          /* domains one partner may call */
     SIP_PARTNER_ADDRS = 8,       /* of one partner */
     SIP_PARTNER_NAMES_MAX = 4096 /* bytes of the domains of a certificate */
@@ -60,6 +62,8 @@ struct sip_partner {
 struct sip_partner_config {
     struct sip_partner items[SIP_PARTNERS_MAX];
     size_t n;
+    struct cidr networks[SIP_PARTNER_NETWORKS]; /* where DNS may lead us */
+    size_t n_networks;                          /* none: public addresses */
     const char *const *blocked; /* domains, with all below them */
     size_t n_blocked;
 };

@@ -140,6 +140,8 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "connections with federation partners")                                  \
     X(COUNTER, partners_accepted, "partner_connections", "direction=\"in\"",   \
       "connections with federation partners")                                  \
+    X(COUNTER, partners_led_inside, "partner_addresses_refused", "",           \
+      "addresses of partners in DNS that are none of the public internet")     \
     X(COUNTER, requests_to_partners, "partner_requests", "direction=\"out\"",  \
       "first requests, with federation partners")                              \
     X(COUNTER, requests_of_partners, "partner_requests", "direction=\"in\"",   \

@@ -394,7 +394,7 @@ describe("partners found by DNS", { skip: need }, () => {
     const asterisk = await FakeAsterisk.start();
     const edge = await startEdge({ ca: good.ca, own: await good.issue({ san: ["URI:sip:ours.example"] }), asterisk,
       partners: ["fed", "sips", "stolen", "nowhere"].map((n) => ({ domain: `${n}.example` })),
-      args: ["--dns-server", dns.address] });
+      args: ["--dns-server", dns.address, "--partner-network", "127.0.0.0/8"] });
     await waitFor(() => dns.asked.some((q) => /_sips\._tcp\.nowhere/.test(q)), { what: "all were asked for" });
     const call = async (domain) => {
       const alice = await SipUdp.open();
@@ -409,7 +409,15 @@ describe("partners found by DNS", { skip: need }, () => {
     assert.equal(await call("stolen.example"), 504);
     assert.equal(await call("nowhere.example"), 504);
     assert.equal(stolen.seen.length, 0);
+    // Nobody leads us to addresses that are not the internet's, unless we say so.
     await edge.stop({ drain: 100 });
+    const strict = await startEdge({ ca: good.ca, own: await good.issue({ san: ["URI:sip:ours.example"] }), asterisk,
+      partners: [{ domain: "sips.example" }], args: ["--dns-server", dns.address] });
+    await waitFor(async () => (await metric(strict, "partner_addresses_refused_total")) > 0, { what: "refused addresses" });
+    edge.udp = strict.udp;
+    edge.address.port = strict.udp;
+    assert.equal(await call("sips.example"), 504);
+    await strict.stop({ drain: 100 });
     await dns.stop();
     for (const s of [fed, sips, stolen]) await s.stop();
     asterisk.stop();

@@ -15,8 +15,8 @@ static const char *const blocked[] = {"evil.example"};
 static void setup(void)
 {
     struct sip_core_config *c = &world.cfg;
-    const struct addr at[] = {addr_v4(0xC6336410, 5061),
-                              addr_v4(0xC6336411, 5061)};
+    const struct addr at[] = {addr_v4(0x08080810, 5061),
+                              addr_v4(0x08080811, 5061)};
     const uint32_t all = UINT32_MAX & ~(1u << SIP_METHOD_REGISTER);
 
     world_begin(1);
