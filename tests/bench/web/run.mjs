@@ -27,7 +27,7 @@ const SECONDS = Number(option("seconds", 5));
 const SOCKETS = Number(option("sockets", 1000));
 const ROUNDS = Number(option("rounds", 3));
 const ONLY = option("only", "");
-const absent = missing("nginx", "haproxy", "wrk", "taskset");
+const absent = missing("nginx", "haproxy", "wrk", "h2load", "taskset");
 if (absent) {
   console.log(`skipped: ${absent}`);
   process.exit(0);
@@ -99,7 +99,7 @@ const proxies = [
       return start(0, "nginx", nginxConfig("front", `
         upstream a { server 127.0.0.1:${backPort}; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 1h; }
         server {
-          listen 127.0.0.1:${p.http} backlog=4096; listen 127.0.0.1:${p.https} ssl backlog=4096;
+          listen 127.0.0.1:${p.http} backlog=4096; listen 127.0.0.1:${p.https} ssl http2 backlog=4096;
           ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache off;
           proxy_http_version 1.1; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;
           proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
@@ -127,7 +127,7 @@ defaults
   http-reuse always
 frontend f
   bind 127.0.0.1:${p.http} backlog 4096
-  bind 127.0.0.1:${p.https} ssl crt ${pem} alpn http/1.1 backlog 4096
+  bind 127.0.0.1:${p.https} ssl crt ${pem} alpn h2,http/1.1 backlog 4096
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Real-IP %[src]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
@@ -181,6 +181,18 @@ async function perRequest(pid, url, seconds, ...more) {
   return used / requests / 1000;
 }
 
+/* The same of HTTP/2: 16 connections with 4 requests at a time on each. */
+async function perStream(pid, url, seconds, ...more) {
+  const load = (time) => runProgram("taskset", ["-c", "1", "h2load", "-t1", "-c16", "-m4", `-D${time}`, ...more, url]);
+  await load(1);
+  const before = cpuNs(pid);
+  const got = await load(seconds);
+  const used = cpuNs(pid) - before;
+  const [, requests, failed] = got.stdout.match(/(\d+) succeeded, (\d+) failed/) ?? [0, 0, 0];
+  if (!Number(requests) || Number(failed)) console.error(`${url}: ${got.stdout}`);
+  return used / Number(requests) / 1000;
+}
+
 /* KiB per idle WebSocket. */
 async function perSocket(pid, port, secure) {
   const sockets = [];
@@ -209,6 +221,7 @@ async function perSocket(pid, port, secure) {
 const measures = [
   ["plain", "µs CPU per request, plain, keep-alive", (p) => perRequest(p.pid, `http://127.0.0.1:${p.ports.http}/file`, SECONDS)],
   ["tls", "µs CPU per request, TLS, keep-alive", (p) => perRequest(p.pid, `https://127.0.0.1:${p.ports.https}/file`, SECONDS)],
+  ["h2", "µs CPU per request, HTTP/2 over TLS", (p) => perStream(p.pid, `https://127.0.0.1:${p.ports.https}/file`, SECONDS)],
   ["handshake", "µs CPU per new TLS connection with one request", (p) =>
     perRequest(p.pid, `https://127.0.0.1:${p.ports.https}/file`, SECONDS, "-H", "Connection: close")],
   ["socket", "KiB per idle WebSocket, plain", (p) => perSocket(p.pid, p.ports.http, false)],
