@@ -256,6 +256,7 @@ static int build_upstream(struct built_site *built, struct web_upstream *u,
     u->rule.fail_ms = c->fail_time;
     u->rule.out_ms = c->out_time;
     u->check.path = c->check_path;
+    u->check.connect = c->check_connect;
     u->check.interval_ms = c->check_interval;
     u->check.timeout_ms = c->check_timeout;
     u->check.status = c->check_status;

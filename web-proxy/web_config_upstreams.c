@@ -92,6 +92,11 @@ static const struct option_def upstream_options[] = {
      .max = 512,
      .help = "check every server by a GET of this path; one that is down gets "
              "no requests"},
+    {.name = "check-connect",
+     .type = OPT_BOOL,
+     .offset = FIELD(check_connect),
+     .fallback = "false",
+     .help = "check every server by a connection alone, TLS included"},
     {.name = "check-port",
      .type = OPT_U16,
      .offset = FIELD(check_port),
@@ -271,8 +276,12 @@ static void check_servers(struct config_build *build,
                      "is not https: ca-file and server-name say nothing");
     if (web_config_is_stream(u) && u->check_path)
         config_error(build, web_config_key(key, "upstream", i, "check-path"),
-                     "says nothing: %s carries no HTTP",
+                     "says nothing: %s carries no HTTP; there is "
+                     "check-connect",
                      u->urls.items[0].scheme);
+    if (u->check_path && u->check_connect)
+        config_error(build, web_config_key(key, "upstream", i, "check-path"),
+                     "excludes check-connect");
     if (u->check_path && !is_check_path(u->check_path))
         config_error(build, web_config_key(key, "upstream", i, "check-path"),
                      "\"%s\" does not start with /, or has a blank in it",

@@ -25,6 +25,7 @@ struct web_config_upstream {
     uint64_t fail_time;
     uint64_t out_time;
     const char *check_path;
+    bool check_connect;
     uint16_t check_port;
     uint64_t check_interval;
     uint64_t check_timeout;

@@ -331,7 +331,7 @@ static void status_server(const struct web_backend *b, struct buf *json)
     json_u64(json, counts.failed);
     json_key(json, "ejections");
     json_u64(json, counts.ejected);
-    if (b->upstream->check.path) {
+    if (web_check_is_on(&b->upstream->check)) {
         json_key(json, "checks");
         json_u64(json, counts.checks);
         json_key(json, "checks_failed");
@@ -381,9 +381,12 @@ static void status_routes(const struct web_site *site, struct buf *json)
 void web_state_metrics(struct web_state *state, struct buf *out)
 {
     struct web_site *site = web_state_site(state);
+    struct web_streams *streams = web_state_streams(state);
 
     web_metrics_write(site, out);
     web_site_unref(site);
+    web_streams_metrics(streams, out);
+    web_streams_unref(streams);
 }
 
 void web_state_status(struct web_state *state, struct buf *json)

@@ -2,11 +2,13 @@
 #include "web_streams.h"
 
 #include "app/json.h"
+#include "app/metrics.h"
 #include "base/mem.h"
 #include "net/conn_limit.h"
 #include "web_config.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const struct web_stream_route *find_old(const struct web_streams *old,
                                                const char *name)
@@ -108,6 +110,67 @@ void web_streams_unref(struct web_streams *streams)
     mem_free(streams->routes);
     web_site_unref(streams->site); /* and with it the strings */
     mem_free(streams);
+}
+
+/* ---- what is seen of them ---- */
+
+static void write_family(const struct web_streams *streams, const char *name,
+                         const char *type, const char *help, const char *label,
+                         struct buf *out)
+{
+    /* One row for each value of `label`, or one. */
+    static const struct {
+        const char *family;
+        const char *value;
+        size_t offset;
+    } rows[] = {
+        {"taken", NULL, offsetof(struct web_stream_counts, taken)},
+        {"open", NULL, offsetof(struct web_stream_counts, open)},
+        {"ended", "limit", offsetof(struct web_stream_counts, refused)},
+        {"ended", "server", offsetof(struct web_stream_counts, no_server)},
+        {"ended", "idle", offsetof(struct web_stream_counts, idle)},
+        {"ended", "error", offsetof(struct web_stream_counts, failed)},
+        {"bytes", "in", offsetof(struct web_stream_counts, bytes_in)},
+        {"bytes", "out", offsetof(struct web_stream_counts, bytes_out)},
+    };
+    char full[64];
+
+    (void)snprintf(full, sizeof(full), "web_proxy_stream_%s%s", name,
+                   strcmp(type, "counter") == 0 ? "_total" : "");
+    metrics_family(out, full, type, help);
+    for (size_t i = 0; i < streams->n; i++) {
+        const uint8_t *counts =
+            (const uint8_t *)(const void *)streams->routes[i].counts;
+
+        for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+            char labels[METRICS_LABELS_SIZE] = "";
+            uint64_t value;
+
+            if (strcmp(rows[k].family, name) != 0)
+                continue;
+            metrics_label(labels, "stream", span_str(streams->routes[i].name));
+            if (rows[k].value)
+                metrics_label(labels, label, span_str(rows[k].value));
+            value = __atomic_load_n(
+                (const uint64_t *)(const void *)(counts + rows[k].offset),
+                __ATOMIC_RELAXED);
+            metrics_value(out, full, labels, value);
+        }
+    }
+}
+
+void web_streams_metrics(const struct web_streams *streams, struct buf *out)
+{
+    if (streams->n == 0)
+        return;
+    write_family(streams, "taken", "counter", "connections for the route", NULL,
+                 out);
+    write_family(streams, "open", "gauge", "connections of the route now", NULL,
+                 out);
+    write_family(streams, "ended", "counter",
+                 "connections that did not end in order", "reason", out);
+    write_family(streams, "bytes", "counter", "bytes of its connections",
+                 "direction", out);
 }
 
 void web_streams_status(const struct web_streams *streams, struct buf *json)

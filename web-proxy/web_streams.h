@@ -41,6 +41,9 @@ int web_streams_new(struct web_streams **ret_streams,
 struct web_streams *web_streams_ref(struct web_streams *streams);
 void web_streams_unref(struct web_streams *streams);
 
+/* Families for /metrics. */
+void web_streams_metrics(const struct web_streams *streams, struct buf *out);
+
 /* The member "streams" of /status. */
 void web_streams_status(const struct web_streams *streams, struct buf *json);
 

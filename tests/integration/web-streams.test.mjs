@@ -78,17 +78,19 @@ describe("stream routes", { concurrency: false }, () => {
     grpc.listen(0, "127.0.0.1");
     await once(grpc, "listening");
     const gone = await freePort();
-    for (const name of ["tcp", "tls", "both", "grpc", "idle", "dead", "none", "head"]) ports[name] = await freePort();
+    for (const name of ["tcp", "tls", "both", "grpc", "idle", "dead", "none", "head", "checked"]) ports[name] = await freePort();
     web = await startDaemon("web-proxy", { config: {
       listen: [`tcp:127.0.0.1:${ports.tcp}`, `tls:127.0.0.1:${ports.tls}`, `tls:127.0.0.1:${ports.both}`,
         `tls:127.0.0.1:${ports.grpc}`, `tcp:127.0.0.1:${ports.idle}`, `tcp:127.0.0.1:${ports.dead}`,
-        `tcp:127.0.0.1:${ports.none}`, `tcp:127.0.0.1:${ports.head}`,
+        `tcp:127.0.0.1:${ports.none}`, `tcp:127.0.0.1:${ports.checked}`, `tcp:127.0.0.1:${ports.head}`,
         ...hasV6 ? [`tcp:[::1]:${ports.head}`] : []],
       "proxy-from": ["127.0.0.9/32"],
       certificate: [certs.cert], key: [certs.key], workers: 1,
       upstream: [
         { name: "group", url: [`tcp://127.0.0.1:${one.port}`, `tcp://127.0.0.1:${gone}`, `tcp://127.0.0.1:${two.port}`],
           "max-fails": 1, "out-time": "1h" },
+        { name: "checked", url: [`tcp://127.0.0.1:${one.port}`, `tcp://127.0.0.1:${gone}`],
+          "check-connect": true, "check-interval": "100ms", "check-fall": 1 },
         { name: "one", url: [`tcp://127.0.0.1:${one.port}`] },
         { name: "gone", url: [`tcp://127.0.0.1:${gone}`] },
         { name: "secure", url: [`tls://127.0.0.1:${secure.port}`], "server-name": "inner.test", "ca-file": certs.ca },
@@ -104,6 +106,7 @@ describe("stream routes", { concurrency: false }, () => {
         { name: "grpc", port: ports.grpc, upstream: "grpc", alpn: ["h2"] },
         { name: "idle", port: ports.idle, upstream: "one", "idle-timeout": "300ms" },
         { name: "dead", port: ports.dead, upstream: "gone" },
+        { name: "checked", port: ports.checked, upstream: "checked" },
         { name: "head", port: ports.head, upstream: "head", "send-proxy": true },
       ] } });
   });
@@ -203,6 +206,25 @@ describe("stream routes", { concurrency: false }, () => {
     assert.equal((await greet(ports.dead)).first, "closed");
     assert.equal((await stream("dead")).no_server, 1);
     assert.equal((await greet(ports.none)).first, "closed");
+  });
+
+  test("/metrics has a series for each route", async () => {
+    const text = await web.metrics();
+    assert.match(text, /^web_proxy_stream_taken_total{stream="tcp"} 6$/m);
+    assert.match(text, /^web_proxy_stream_ended_total{stream="dead",reason="server"} 1$/m);
+    assert.match(text, /^web_proxy_stream_bytes_total{stream="tls",direction="in"} 100000$/m);
+    assert.match(text, /^# TYPE web_proxy_stream_open gauge$/m);
+  });
+
+  test("connections alone tell who is well", async () => {
+    const servers = async () => (await web.status()).upstreams.find((u) => u.name === "checked").servers;
+    await waitFor(async () => (await servers()).map((s) => s.state).join() === "up,down");
+    for (let i = 0; i < 4; i++) {
+      const { socket, first } = await greet(ports.checked);
+      assert.equal(first, "one::;");
+      socket.destroy();
+    }
+    assert.equal((await servers())[1].failures, 0, "no client has met it");
   });
 
   test("nothing is left", async () => {

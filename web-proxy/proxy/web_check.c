@@ -33,7 +33,9 @@ void checks_start(struct web_core *core, struct web_view *view)
     for (size_t i = 0; i < site->n_upstreams; i++) {
         const struct web_upstream *u = &site->upstreams[i];
 
-        for (uint32_t k = 0; u->check.path && k < u->n_backends; k++) {
+        bool on = web_check_is_on(&u->check);
+
+        for (uint32_t k = 0; on && k < u->n_backends; k++) {
             struct web_check *check = &view->checks[u->first + k];
 
             check->view = view;
@@ -133,6 +135,10 @@ void check_on_dialled(struct web_link *link)
     struct web_check *check = link->check;
     struct buf *out = core_scratch(core);
 
+    if (rule_of(check)->connect) {
+        finish(core, check, true);
+        return;
+    }
     buf_put_str(out, "GET ");
     buf_put_str(out, rule_of(check)->path);
     buf_put_str(out, " HTTP/1.1\r\nHost: ");

@@ -10,7 +10,7 @@ unsigned web_backend_flags(const struct web_backend *b)
 {
     unsigned mask = web_upstream_ejects(b->upstream) ? WEB_HEALTH_EJECTED : 0;
 
-    if (b->upstream->check.path)
+    if (web_check_is_on(&b->upstream->check))
         mask |= WEB_HEALTH_DOWN;
     return (web_health_flags(b->health) & mask) |
            (b->drained ? WEB_HEALTH_DRAINED : 0);

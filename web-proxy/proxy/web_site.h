@@ -55,7 +55,8 @@ struct web_backend {
 
 /* Active checks of the servers of an upstream. */
 struct web_check_rule {
-    const char *path; /* of the GET; NULL: no checks */
+    const char *path; /* of the GET; NULL: none */
+    bool connect;     /* a connection is enough; neither: no checks */
     uint64_t interval_ms;
     uint64_t timeout_ms; /* of one check */
     uint32_t fall;       /* bad ones in a row until down */
@@ -141,6 +142,11 @@ struct web_site {
     void (*release)(struct web_site *site);
     unsigned refs; /* atomic */
 };
+
+static inline bool web_check_is_on(const struct web_check_rule *rule)
+{
+    return rule->path || rule->connect;
+}
 
 /* The health flags that count under the present settings: a server may have
  * got others before a reload. */
