@@ -14,7 +14,7 @@ export const METHOD = {
 export const ATTR = {
   username: 0x06, integrity: 0x08, error: 0x09, unknown: 0x0a, channel: 0x0c, lifetime: 0x0d,
   peer: 0x12, data: 0x13, realm: 0x14, nonce: 0x15, relayed: 0x16, family: 0x17,
-  transport: 0x19, token: 0x1b, connection: 0x2a, icmp: 0x8004, mapped: 0x20, software: 0x8022,
+  transport: 0x19, token: 0x1b, connection: 0x2a, ticket: 0x8030, icmp: 0x8004, mapped: 0x20, software: 0x8022,
 };
 const COOKIE = Buffer.from("2112a442", "hex");
 
@@ -199,9 +199,10 @@ export class TurnClient {
   binding(options) { return this.request(METHOD.binding, [], { plain: true, ...options }); }
 
   /** The whole exchange; the answer has .relayed when it succeeded. */
-  async allocate({ family, relay = "udp" } = {}) {
+  async allocate({ family, relay = "udp", mobile = false } = {}) {
     const attrs = [attr(ATTR.transport, Buffer.from([relay === "tcp" ? 6 : 17, 0, 0, 0]))];
     if (family) attrs.push(attr(ATTR.family, Buffer.from([family, 0, 0, 0])));
+    if (mobile) attrs.push(attr(ATTR.ticket, Buffer.alloc(0)));
     let msg = null;
     for (let i = 0; i < 3; i++) {
       msg = await this.request(METHOD.allocate, attrs);
@@ -213,6 +214,15 @@ export class TurnClient {
   }
 
   refresh(seconds) { return this.request(METHOD.refresh, [attr(ATTR.lifetime, u32(seconds))]); }
+
+  /** RFC 8016: go on here with the allocation of this ticket. */
+  async move(ticket, seconds = 600) {
+    const attrs = [attr(ATTR.lifetime, u32(seconds)), attr(ATTR.ticket, ticket)];
+    let msg = await this.request(METHOD.refresh, attrs);
+    for (let i = 0; i < 2 && (msg?.code === 401 || msg?.code === 438); i++)
+      msg = await this.request(METHOD.refresh, attrs);
+    return msg;
+  }
 
   permit(ip, port = 1) {
     return this.request(METHOD.permission, (tid) => [attr(ATTR.peer, xorAddress(ip, port, tid))]);
@@ -260,6 +270,8 @@ export class TurnClient {
   }
 
   close() {
+    if (this.isOver) return;
+    this.isOver = true;
     if (this.transport === "udp") this.socket.close();
     else this.socket.destroy();
   }
