@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define LOG_COMPONENT "dns"
@@ -35,6 +36,7 @@ struct sip_names {
     pthread_mutex_t lock; /* of `hops` and `n`, and of the list itself */
     struct name *items[SIP_NAMES_MAX];
     size_t n;
+    atomic_uint version;
     struct worker *worker;
     struct resolver *resolver; /* NULL: not running, or nothing to ask */
     struct sip_locator *locator;
@@ -79,6 +81,11 @@ size_t sip_names_find(struct sip_names *names,
     }
     pthread_mutex_unlock(&names->lock);
     return n;
+}
+
+unsigned sip_names_version(const struct sip_names *names)
+{
+    return atomic_load(&names->version);
 }
 
 static uint16_t heaviest(const struct sip_hop *hops, size_t n, uint16_t rank)
@@ -176,6 +183,7 @@ static void on_located(void *arg, int err, const struct sip_hop *hops, size_t n)
     memcpy(name->hops, hops, n * sizeof(*hops));
     name->n = n;
     pthread_mutex_unlock(&names->lock);
+    (void)atomic_fetch_add(&names->version, 1);
     log_info("name found name=%s addresses=%zu", name->host, n);
     names->on_change(names->arg);
 }

@@ -8,7 +8,8 @@
  * (the resolver's cache has the answer as long as its TTL lasts), everybody
  * takes what is known. When DNS fails the last answer goes on being used.
  *
- * sip_names_find() from any thread, all else on the first worker.
+ * sip_names_find(), _servers() and _version() from any thread, all else on the
+ * first worker.
  */
 #ifndef SIP_NAMES_H
 #define SIP_NAMES_H
@@ -45,6 +46,9 @@ void sip_names_stop(struct sip_names *names);
 size_t sip_names_find(struct sip_names *names,
                       const struct sip_locate_query *query,
                       struct sip_hop hops[SIP_HOPS_MAX]);
+
+/* Another number after each change of an answer. Any thread. */
+unsigned sip_names_version(const struct sip_names *names);
 
 /* The media servers of a configuration: addresses as they are, names as far as
  * known, one row for each address. */

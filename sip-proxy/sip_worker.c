@@ -276,6 +276,9 @@ static void on_turn_end(struct worker_task *task)
     /* The process stops when the gauges say that nothing is under way. */
     if (w->is_draining)
         sip_core_refresh_gauges(w->core);
+    /* A change while this worker was starting was told to nobody. */
+    if (w->names_version != sip_names_version(w->shared->names))
+        refill(w);
     alarm_set(&w->alarm, sip_core_next_deadline(w->core));
 }
 
@@ -427,9 +430,16 @@ static int make_core(struct sip_worker *w)
                                 .random = on_random,
                                 .arg = w};
 
+    w->names_version = sip_names_version(w->shared->names);
     sip_shared_core_config(w->shared, sip_worker_config(w), &w->settings[0]);
     return sip_core_new(&w->core, &w->settings[0], &place, &env,
                         &w->stats->core, worker_now(w->worker));
+}
+
+/* One worker asks for all. */
+static bool is_asker(const struct sip_worker *w)
+{
+    return w->index == 0;
 }
 
 /* The partners whose address is not configured. */
@@ -454,22 +464,27 @@ static void tell_located(struct sip_worker *w)
     }
 }
 
+/* A server that is new, or back, is thought to be up. */
+static void show_states(struct sip_worker *w)
+{
+    const struct sip_dispatch *d = sip_core_dispatch(w->core);
+
+    for (size_t i = 0; is_asker(w) && i < d->count; i++)
+        sip_shared_set_down(w->shared, d->servers[i].tag, !d->servers[i].up);
+}
+
 /* The settings of `w->config`, with all names as they are known now. */
 static void refill(struct sip_worker *w)
 {
     struct sip_core_config *next = &w->settings[1 - w->in_use];
 
+    w->names_version = sip_names_version(w->shared->names);
     sip_shared_core_config(w->shared, sip_worker_config(w), next);
     sip_core_reload(w->core, next, worker_now(w->worker));
     w->in_use = 1 - w->in_use;
     tell_located(w);
+    show_states(w);
     sip_worker_touch(w);
-}
-
-/* One worker asks for all. */
-static bool is_asker(const struct sip_worker *w)
-{
-    return w->index == 0;
 }
 
 static void close_listeners(struct sip_worker *w)

@@ -129,6 +129,7 @@ struct sip_worker {
     struct config *config;              /* our reference */
     struct sip_core_config settings[2]; /* the one in use, and the other */
     unsigned in_use;
+    unsigned names_version; /* that is in these settings */
     struct sip_core *core;
     struct alarm alarm;      /* at the core's next deadline */
     struct worker_task task; /* sets it, once a turn */

@@ -151,6 +151,16 @@ static void refuse(struct sip_ws *ws, int status, uint64_t *counter)
     stream_shutdown(ws->stream);
 }
 
+/* One of the settings, whether or not its servers are found yet. */
+static bool is_group(const struct sip_config *cfg, struct span name)
+{
+    for (size_t i = 0; i < cfg->media_servers.n; i++) {
+        if (span_is_nocase(name, cfg->media_servers.items[i].group))
+            return true;
+    }
+    return false;
+}
+
 /* "/wssip" → 0; "/wssip-NAME" → the group's tag, which must exist. */
 static bool group_of(const struct sip_ws *ws, struct span path,
                      uint32_t *ret_group)
@@ -168,8 +178,9 @@ static bool group_of(const struct sip_ws *ws, struct span path,
         return true;
     if (name.len < 2 || name.ptr[0] != '-')
         return false;
-    *ret_group = sip_name_tag(span_from(name, 1));
-    return sip_core_has_group(w->core, *ret_group);
+    name = span_from(name, 1);
+    *ret_group = sip_name_tag(name);
+    return is_group(sip_worker_config(w), name);
 }
 
 /* Behind trusted proxies the client is the last address they do not know. */
