@@ -23,7 +23,10 @@
             abort();                                                           \
     } while (0)
 
-enum { CLIENTS = 3, SENT = 8, TEXT = 4096, WS = 0, UDP = 1 };
+enum { CLIENTS = 3, SENT = 8, TEXT = 4096, WS = 0, UDP = 1, TCP = 2 };
+
+/* What a step's first byte says beside its kind. */
+enum { STRICT = 0x40, LARGE = 0x80 };
 
 static struct sip_core *core;
 static struct sip_core_config cfg;
@@ -168,26 +171,35 @@ static const char *const methods[] = {
     "OPTIONS", "NOTIFY",   "SUBSCRIBE", "FOO",
 };
 
-/* Route lines from a message that was sent: our own tokens come back. */
-static void put_routes(struct buf *out, unsigned which, bool reverse)
+enum { ROUTES = 8 };
+
+/* Of a message that was sent: our own tokens come back. */
+static size_t find_routes(unsigned which, struct span values[ROUTES])
 {
     static const enum sip_hdr_id ids[] = {SIP_HDR_RECORD_ROUTE, SIP_HDR_PATH,
                                           SIP_HDR_ROUTE};
-    struct span values[8];
     size_t n = 0;
 
     if (n_sent == 0)
-        return;
+        return 0;
     which %= n_sent < SENT ? n_sent : SENT;
     if (sip_msg_parse(&msg, span_of(sent[which].text, sent[which].len),
                       SIP_FRAMING_WS, &sip_limits_own) < 0)
-        return;
+        return 0;
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
         struct sip_values v = sip_values_of(&msg, ids[i]);
 
-        while (n < ARRAY_SIZE(values) && sip_values_next(&v))
+        while (n < ROUTES && sip_values_next(&v))
             values[n++] = v.item;
     }
+    return n;
+}
+
+static void put_routes(struct buf *out, unsigned which, bool reverse)
+{
+    struct span values[ROUTES];
+    size_t n = find_routes(which, values);
+
     for (size_t i = 0; i < n; i++) {
         buf_put_str(out, "Route: ");
         buf_put_span(out, values[reverse ? n - 1 - i : i]);
@@ -195,17 +207,34 @@ static void put_routes(struct buf *out, unsigned which, bool reverse)
     }
 }
 
-static void say_request(const struct sip_target *from, unsigned a, unsigned b)
+/* Our own URI, as a strict router sends it on. */
+static bool put_strict_uri(struct buf *out, unsigned which)
+{
+    struct span values[ROUTES];
+    struct sip_addr addr;
+
+    if (find_routes(which, values) == 0 || sip_addr_parse(values[0], &addr) < 0)
+        return false;
+    buf_put_span(out, addr.uri);
+    return true;
+}
+
+static void say_request(const struct sip_target *from, unsigned op, unsigned a,
+                        unsigned b)
 {
     const char *method = methods[a % ARRAY_SIZE(methods)];
     struct buf out;
 
     buf_init(&out, TEXT);
-    buf_printf(&out,
-               "%s sip%s:x%u@a.invalid;transport=ws SIP/2.0\r\n"
-               "Via: SIP/2.0/WS a.invalid;branch=%sb%u%s\r\n",
-               method, b & 1 ? "s" : "", a >> 6, b & 2 ? "" : "z9hG4bK",
-               b >> 2 & 3, b & 16 ? ";rport;received=1.2.3.4" : "");
+    buf_printf(&out, "%s ", method);
+    if (!(op & STRICT) || !put_strict_uri(&out, a))
+        buf_printf(&out, "sip%s:x%u@a.invalid;transport=ws", b & 1 ? "s" : "",
+                   a >> 6);
+    buf_printf(&out, " SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=%sb%u%s\r\n",
+               b & 2 ? "" : "z9hG4bK", b >> 2 & 3,
+               b & 16 ? ";rport;received=1.2.3.4" : "");
+    if (op & LARGE)
+        buf_printf(&out, "X-Pad: %0*d\r\nMax-Breadth: %u\r\n", 900, 0, b & 7);
     if (b & 32)
         put_routes(&out, a, b & 64);
     buf_printf(&out,
@@ -225,8 +254,8 @@ static void say_request(const struct sip_target *from, unsigned a, unsigned b)
 /* An answer to one of the newest messages, by who got it or by another. */
 static void say_response(unsigned a, unsigned b)
 {
-    static const unsigned codes[] = {100, 180, 200, 302, 401, 408,
-                                     486, 487, 503, 603, 200, 183};
+    static const unsigned codes[] = {100, 180, 200, 302, 401, 408, 486,
+                                     487, 503, 603, 200, 183, 420};
     struct sip_reply reply = {
         .status = codes[b % ARRAY_SIZE(codes)],
         .to_tag = span_str(b & 64 ? "t" : "u"),
@@ -238,6 +267,9 @@ static void say_response(unsigned a, unsigned b)
     struct sip_target from;
     struct buf out;
 
+    if (reply.status == 401 || reply.status == 420)
+        reply.extra = span_str("WWW-Authenticate: Digest realm=\"x\"\r\n"
+                               "Unsupported: path\r\n");
     if (n_sent == 0)
         return;
     a %= n_sent < SENT ? n_sent : SENT;
@@ -269,6 +301,32 @@ static void reflect(unsigned a, unsigned b)
     deliver(&from, text, len);
 }
 
+static void lose_stream(unsigned a, bool was_open)
+{
+    if (n_sent == 0)
+        return;
+    a %= n_sent < SENT ? n_sent : SENT;
+    if (sent[a].to.transport == SIP_TCP)
+        sip_core_on_unreachable(core, &sent[a].to, was_open, now);
+}
+
+static void reconfigure(unsigned a)
+{
+    static const enum sip_path_mode modes[] = {SIP_PATH_ON, SIP_PATH_OFF,
+                                               SIP_PATH_AUTO, SIP_PATH_AUTO};
+
+    cfg.dispatch.count = a & 4 ? 1 : 2;
+    for (size_t i = 0; i < 2; i++) {
+        struct sip_server_conf *s = &cfg.dispatch.servers[i];
+
+        s->path = modes[a & 3];
+        s->fork = a & 8;
+        s->stream = a & 16;
+        s->priority = (uint16_t)(a & 32 ? 0 : i);
+    }
+    sip_core_reload(core, &cfg, now);
+}
+
 static void step(unsigned op, unsigned a, unsigned b)
 {
     struct sip_target from = client(a % CLIENTS);
@@ -276,12 +334,12 @@ static void step(unsigned op, unsigned a, unsigned b)
     switch (op % 12) {
     case 0:
     case 1:
-        say_request(&from, a, b);
+        say_request(&from, op, a, b);
         break;
     case 2:
     case 3:
         from = server(op >> 4 & 1);
-        say_request(&from, a, b);
+        say_request(&from, op, a, b);
         break;
     case 4:
     case 5:
@@ -301,10 +359,11 @@ static void step(unsigned op, unsigned a, unsigned b)
         break;
     case 10:
         broken = b & 1;
+        if (b & 2)
+            lose_stream(a, b & 4);
         break;
     default:
-        cfg.dispatch.servers[1].path = a & 1 ? SIP_PATH_OFF : SIP_PATH_ON;
-        sip_core_reload(core, &cfg, now);
+        reconfigure(a);
         break;
     }
 }
@@ -324,7 +383,11 @@ static void configure(void)
                                          .zone = SIP_INSIDE,
                                          .addr = addr_v4(0x0A010002, 5060),
                                          .sent_by = "10.1.0.2:5060"};
-    cfg.n_locals = 2;
+    cfg.locals[TCP] = (struct sip_local){.transport = SIP_TCP,
+                                         .zone = SIP_INSIDE,
+                                         .addr = addr_v4(0x0A010002, 5060),
+                                         .sent_by = "10.1.0.2:5060"};
+    cfg.n_locals = 3;
     for (unsigned i = 0; i < 2; i++) {
         struct sip_server_conf *s = &cfg.dispatch.servers[i];
 
@@ -339,6 +402,7 @@ static void configure(void)
     cfg.dispatch.down_after = 2;
     cfg.dispatch.up_after = 1;
     cfg.dispatch.probe_interval_ms = 20000;
+    cfg.dispatch.retire_ms = 60000;
     sip_token_key_init(&cfg.keys.key[0], secret);
     cfg.keys.count = 1;
     cfg.txn = sip_txn_config_default;
@@ -353,7 +417,7 @@ static void configure(void)
     cfg.server_timeout_ms = 3000;
     cfg.probe_timeout_ms = 2000;
     cfg.udp_flow_ms = 300000;
-    cfg.datagram_size = 1300;
+    cfg.datagram_size = 900;
 }
 
 /* All clients go, probes stop, and every clock runs out. */
