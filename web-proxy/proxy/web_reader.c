@@ -289,7 +289,7 @@ static bool has_enough(const struct web_exchange *x)
 {
     const struct web_session *s = x->session;
 
-    return s->ops->queued(s) > x->view->site->limits.queue_max;
+    return s->ops->is_full(s, x->view->site->limits.queue_max);
 }
 
 static bool is_sending(const struct web_exchange *x)
