@@ -110,6 +110,17 @@ static void make_key(char key[KEY_SIZE])
     text_base64(TEXT_BASE64, span_of(random, sizeof(random)), key);
 }
 
+/* All streams get their turn, frame by frame. By default (RFC 9218) one that
+ * has much to say would be heard to its end first. */
+static void share(struct h2_server *h2, int32_t id)
+{
+    nghttp2_extpri equal = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY,
+                            .inc = 1};
+
+    (void)nghttp2_session_change_extpri_stream_priority(h2->session, id, &equal,
+                                                        1);
+}
+
 static int on_request(struct h2_server *h2, int32_t id, bool ends)
 {
     char key[KEY_SIZE] = "";
@@ -135,6 +146,7 @@ static int on_request(struct h2_server *h2, int32_t id, bool ends)
                                   NGHTTP2_REFUSED_STREAM);
     else
         nghttp2_session_set_stream_user_data(h2->session, id, owner);
+    share(h2, id);
     return 0;
 }
 

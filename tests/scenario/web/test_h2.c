@@ -556,6 +556,34 @@ START_TEST(a_back_end_waits_for_a_slow_client)
 }
 END_TEST
 
+START_TEST(streams_take_turns)
+{
+    static const char block[16384];
+    struct fake_io *first, *second;
+    int32_t one, two;
+
+    fake_start();
+    c = h2_connect(true);
+    one = h2_get(c, "/1");
+    two = h2_get(c, "/2");
+    first = fake_dialled();
+    second = fake_dialled();
+    fake_block(c->io);
+    c->io->queued = 100000; /* nothing leaves until all of it is there */
+    fake_send(first, big_head);
+    fake_send(second, big_head);
+    for (int i = 0; i < 4; i++) {
+        fake_send_span(first, span_of(block, sizeof(block)));
+        fake_send_span(second, span_of(block, sizeof(block)));
+    }
+    fake_unblock(c->io);
+    h2_pump(c);
+    /* The window of the connection is for both. */
+    ck_assert_uint_ge(h2_seen_of(c, one)->body, 30000);
+    ck_assert_uint_ge(h2_seen_of(c, two)->body, 30000);
+}
+END_TEST
+
 START_TEST(a_client_waits_for_a_slow_back_end)
 {
     static const char block[16384];
@@ -786,6 +814,7 @@ static Suite *suite_of(void)
     tcase_add_test(tc, a_reset_by_the_client_closes_the_link);
     tcase_add_test(tc, a_client_that_leaves_takes_all_along);
     tcase_add_test(tc, a_back_end_waits_for_a_slow_client);
+    tcase_add_test(tc, streams_take_turns);
     tcase_add_test(tc, a_client_waits_for_a_slow_back_end);
     tcase_add_test(tc, a_client_that_takes_nothing_is_given_up);
     tcase_add_test(tc, a_connection_that_is_not_read_is_cut);
