@@ -72,9 +72,25 @@ static void prefer(struct preference *p, int precision, unsigned weight)
     }
 }
 
+/* Most clients do not speak of it. */
+static bool may_want_json(const struct http_msg *msg)
+{
+    for (size_t i = 0; i < msg->headers_n; i++) {
+        if (msg->headers[i].field == HTTP_FIELD_ACCEPT &&
+            (span_search(msg->headers[i].value, span_str("json")) >= 0 ||
+             span_search(msg->headers[i].value, span_str("JSON")) >= 0 ||
+             span_search(msg->headers[i].value, span_str("n/*")) >= 0))
+            return true;
+    }
+    return false;
+}
+
 bool web_errors_wants_json(const struct http_msg *msg)
 {
     struct preference html = {0}, json = {0};
+
+    if (!may_want_json(msg))
+        return false;
 
     for (size_t i = 0; i < msg->headers_n; i++) {
         struct span list = msg->headers[i].value;

@@ -77,6 +77,14 @@ bool web_request_is_idempotent(enum http_method method)
     }
 }
 
+/* The port of the scheme may be written or not. */
+static unsigned port_of(const struct web_host *host, bool secure)
+{
+    if (host->port)
+        return host->port;
+    return secure ? 443 : 80;
+}
+
 /* Scheme and authority are what was asked for. (A page of the same name that
  * came without TLS may be anybody's.) */
 static bool is_own_origin(const struct web_request *rq)
@@ -88,7 +96,8 @@ static bool is_own_origin(const struct web_request *rq)
     if (!span_starts_nocase(origin, scheme))
         return false;
     origin = span_from(origin, strlen(scheme));
-    return web_host_parse(origin, &host) == 0 && host.port == rq->host.port &&
+    return web_host_parse(origin, &host) == 0 &&
+           port_of(&host, rq->secure) == port_of(&rq->host, rq->secure) &&
            span_equal(web_host_name(&host), web_host_name(&rq->host));
 }
 

@@ -3,6 +3,7 @@
 #include "support_fake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Key and answer of RFC 6455 1.3. */
@@ -299,6 +300,30 @@ START_TEST(other_origins_may_be_allowed)
 }
 END_TEST
 
+static const struct {
+    const char *host, *origin;
+    bool passes;
+} ports[] = {
+    {"a", "https://a:443", true},       {"a:443", "https://a", true},
+    {"a:8443", "https://a:8443", true}, {"a:8443", "https://a", false},
+    {"a", "https://a:8443", false},     {"a", "https://a:80", false},
+};
+
+START_TEST(the_port_belongs_to_the_origin)
+{
+    char text[512];
+
+    fake_start();
+    (void)snprintf(text, sizeof(text),
+                   "GET /ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
+                   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                   "Sec-WebSocket-Key: " KEY "\r\nOrigin: %s\r\n\r\n",
+                   ports[_i].host, ports[_i].origin);
+    fake_send(fake_client(), text);
+    ck_assert_uint_eq(fake_open_dials(), ports[_i].passes ? 1 : 0);
+}
+END_TEST
+
 START_TEST(without_leave_an_upgrade_is_ignored)
 {
     struct fake_io *client, *server;
@@ -429,6 +454,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_refused_handshake_is_an_ordinary_answer);
     tcase_add_loop_test(tcase, a_101_that_is_no_answer_to_our_key_is_502, 0, 4);
     tcase_add_loop_test(tcase, a_bad_handshake_reaches_no_back_end, 0, 7);
+    tcase_add_loop_test(tcase, the_port_belongs_to_the_origin, 0,
+                        ARRAY_SIZE(ports));
     tcase_add_test(tcase, other_origins_may_be_allowed);
     tcase_add_test(tcase, without_leave_an_upgrade_is_ignored);
     tcase_add_test(tcase, other_protocols_are_not_upgraded_to);
