@@ -31,8 +31,8 @@ static void on_data(struct dtls *dtls, const struct dtls_client *c,
 {
     struct turn_worker *w = arg;
     struct turn_client client = client_of(w, c);
-    struct turn_packet plain = {span_of(packet->data, packet->len),
-                                packet->tos};
+    struct turn_packet plain = {.bytes = span_of(packet->data, packet->len),
+                                .tos = packet->tos};
 
     (void)dtls;
     (void)is_first; /* nothing is written in front on the way to a peer */

@@ -21,8 +21,8 @@ struct letter {
 
 static void read_letter(struct turn_worker *w, const struct letter *letter)
 {
-    struct turn_packet packet = {span_of(letter->bytes, letter->len),
-                                 letter->tos};
+    struct turn_packet packet = {.bytes = span_of(letter->bytes, letter->len),
+                                 .tos = letter->tos};
     uint64_t now = worker_now(w->worker);
 
     switch (letter->kind) {

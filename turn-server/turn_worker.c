@@ -169,8 +169,10 @@ static void to_peer(void *arg, void *handle, const struct addr *to,
 {
     struct turn_worker *w = arg;
     struct turn_socket *s = handle;
-    struct udp_dest dest = {
-        .to = *to, .tos = packet->tos, .has_tos = packet->tos != 0};
+    struct udp_dest dest = {.to = *to,
+                            .tos = packet->tos,
+                            .has_tos = packet->tos != 0,
+                            .dont_fragment = packet->dont_fragment};
 
     if (udp_send(s->udp, &dest, packet->bytes) < 0)
         stats_inc(&w->stats->drop_too_long);
@@ -256,7 +258,8 @@ static void on_client_packets(struct udp *udp, struct udp_packet *packets,
                                      .link = door->link,
                                      .transport = TURN_UDP,
                                      .realm = door->group->realm};
-        struct turn_packet packet = {span_of(p->data, p->len), p->tos};
+        struct turn_packet packet = {.bytes = span_of(p->data, p->len),
+                                     .tos = p->tos};
 
         if (w->dtls && p->len > 0 && dtls_is_first_byte(p->data[0]) &&
             !p->truncated && dtls_on_packet(w->dtls, udp, p))

@@ -164,6 +164,20 @@ static void set_buffers(int fd, const struct udp_options *options)
         (void)sock_set(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer);
 }
 
+int udp_set_fragment(const struct udp *udp, enum udp_fragment how)
+{
+    /* the same numbers for IPv6 */
+    static const int modes[] = {
+        [UDP_FRAGMENT_DEFAULT] = IP_PMTUDISC_WANT,
+        [UDP_FRAGMENT_ALLOW] = IP_PMTUDISC_DONT,
+        [UDP_FRAGMENT_NEVER] = IP_PMTUDISC_DO,
+    };
+
+    return udp->bound.family == ADDR_V6
+               ? sock_set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, modes[how])
+               : sock_set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, modes[how]);
+}
+
 static int set_options(struct udp *udp, const struct udp_options *options)
 {
     bool v6 = udp->bound.family == ADDR_V6;
@@ -175,14 +189,9 @@ static int set_options(struct udp *udp, const struct udp_options *options)
     if (err == 0 && options->tos)
         err = v6 ? sock_set(udp->fd, IPPROTO_IPV6, IPV6_TCLASS, options->tos)
                  : sock_set(udp->fd, IPPROTO_IP, IP_TOS, options->tos);
-    if (err == 0 && options->fragment != UDP_FRAGMENT_DEFAULT) {
-        bool never = options->fragment == UDP_FRAGMENT_NEVER;
-
-        err = v6 ? sock_set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-                            never ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT)
-                 : sock_set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER,
-                            never ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
-    }
+    udp->fragment = (uint8_t)options->fragment;
+    if (err == 0 && options->fragment != UDP_FRAGMENT_DEFAULT)
+        err = udp_set_fragment(udp, options->fragment);
     return err;
 }
 

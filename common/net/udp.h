@@ -135,6 +135,10 @@ struct udp_dest {
                          socket is bound to the wildcard address */
     uint8_t tos;
     bool has_tos; /* else the socket's default is used */
+    /* As UDP_FRAGMENT_NEVER, for this packet: on a socket with on_report a
+     * packet too long for the way known is reported as if a router had done
+     * so. Costs two system calls more; a few such packets do no harm. */
+    bool dont_fragment;
 };
 
 /* Queue one packet. `bytes` inside a slot of the batch being handled are not

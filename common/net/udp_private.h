@@ -22,6 +22,7 @@ struct udp_pending {
     uint16_t slot;
     bool has_tos;
     uint8_t tos;
+    bool dont_fragment;
     struct addr to;
     struct addr from;
 };
@@ -72,8 +73,10 @@ struct udp {
                       void *arg);
     void *arg;
     struct addr bound;
+    struct addr too_long; /* whereto a packet was that the kernel refused */
     int fd;
     unsigned batch;
+    uint8_t fragment; /* enum udp_fragment */
     bool closing;
     struct udp_stats stats;
 };
@@ -89,6 +92,9 @@ int udp_slot_of(const struct udp_ring *ring, struct span bytes);
 /* Let the kernel keep ICMP errors for us; hand on those it has. */
 int udp_report_enable(struct udp *udp);
 void udp_reports_read(struct udp *udp);
+
+/* Returns 0 or -errno. */
+int udp_set_fragment(const struct udp *udp, enum udp_fragment how);
 
 /* Send or drop everything queued on one socket. */
 void udp_flush(struct udp *udp);

@@ -4,6 +4,7 @@
 
 #include "net/sock.h"
 
+#include <errno.h>
 #include <linux/errqueue.h>
 #include <string.h>
 
@@ -18,14 +19,29 @@ int udp_report_enable(struct udp *udp)
                : sock_set(udp->fd, IPPROTO_IP, IP_RECVERR, 1);
 }
 
-static bool read_error(struct msghdr *hdr, struct sock_extended_err *ret_error)
+/* A packet that our own kernel found too long to leave: what a router would
+ * have said about it. */
+static bool is_too_big(const struct udp *udp, struct sock_extended_err *error)
+{
+    bool v6 = udp->bound.family == ADDR_V6;
+
+    if (error->ee_origin != SO_EE_ORIGIN_LOCAL || error->ee_errno != EMSGSIZE)
+        return false;
+    error->ee_type = v6 ? 2 : 3;
+    error->ee_code = v6 ? 0 : 4;
+    return true;
+}
+
+static bool read_error(const struct udp *udp, struct msghdr *hdr,
+                       struct sock_extended_err *ret_error)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
         if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
             (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
             memcpy(ret_error, CMSG_DATA(c), sizeof(*ret_error));
             return ret_error->ee_origin == SO_EE_ORIGIN_ICMP ||
-                   ret_error->ee_origin == SO_EE_ORIGIN_ICMP6;
+                   ret_error->ee_origin == SO_EE_ORIGIN_ICMP6 ||
+                   is_too_big(udp, ret_error);
         }
     }
     return false;
@@ -49,11 +65,14 @@ static bool take_report(struct udp *udp)
 
     if (recvmsg(udp->fd, &hdr, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
         return false;
-    if (read_error(&hdr, &error) && hdr.msg_namelen > 0 &&
+    if (read_error(udp, &hdr, &error) && hdr.msg_namelen > 0 &&
         addr_from_sockaddr((struct sockaddr *)&name, &report.to) == 0) {
         report.type = error.ee_type;
         report.code = error.ee_code;
         report.info = error.ee_info;
+        /* our own kernel does not say the port */
+        if (report.to.port == 0 && addr_same_ip(&report.to, &udp->too_long))
+            report.to.port = udp->too_long.port;
         udp->on_report(udp, &report, udp->arg);
     }
     return true;

@@ -140,9 +140,34 @@ static unsigned fill_batch(struct udp *udp)
 {
     unsigned n = 0;
 
-    for (struct udp_pending *p = udp->first; p && n < UDP_SEND_MAX; p = p->next)
+    /* one that must stay whole goes alone: were it refused behind another, the
+     * kernel would report it for the second try as well */
+    if (udp->first->dont_fragment) {
+        fill_message(&udp->ring->out, 0, udp->first);
+        return 1;
+    }
+    for (struct udp_pending *p = udp->first;
+         p && n < UDP_SEND_MAX && !p->dont_fragment; p = p->next)
         fill_message(&udp->ring->out, n++, p);
     return n;
+}
+
+/* There is no control message for DF: the socket's option is changed for
+ * those that must not be fragmented. */
+static int send_batch(struct udp *udp, unsigned n)
+{
+    bool whole = udp->first->dont_fragment;
+    int sent;
+    int err;
+
+    if (whole)
+        (void)udp_set_fragment(udp, UDP_FRAGMENT_NEVER);
+    sent = sendmmsg(udp->fd, udp->ring->out.msgs, n, 0);
+    err = errno;
+    if (whole)
+        (void)udp_set_fragment(udp, (enum udp_fragment)udp->fragment);
+    errno = err;
+    return sent;
 }
 
 /* A full buffer: the rest of the queue would not fit either. Anything else
@@ -151,6 +176,8 @@ static void drop_refused(struct udp *udp, int err)
 {
     unsigned n = 0;
 
+    if (err == EMSGSIZE)
+        udp->too_long = udp->first->to;
     if (err != EAGAIN && err != ENOBUFS) {
         drop_first(udp, 1);
         stats_inc(&udp->stats.send_errors);
@@ -171,14 +198,14 @@ void udp_flush(struct udp *udp)
     list_remove(&udp->dirty);
     while (udp->first) {
         unsigned n = fill_batch(udp);
-        int sent = sendmmsg(udp->fd, udp->ring->out.msgs, n, 0);
+        int sent = send_batch(udp, n);
 
         if (sent > 0) {
             count_sent(udp, (unsigned)sent, drop_first(udp, (unsigned)sent));
             again = true;
         } else if (errno == EINTR) {
             continue;
-        } else if (again) {
+        } else if (again && errno != EMSGSIZE) {
             /* It may have been the ICMP error of an earlier packet, which
              * this call has cleared; or the buffer has drained meanwhile. */
             again = false;
@@ -250,6 +277,7 @@ int udp_send(struct udp *udp, const struct udp_dest *dest, struct span bytes)
                               .slot = (uint16_t)slot,
                               .has_tos = dest->has_tos,
                               .tos = dest->tos,
+                              .dont_fragment = dest->dont_fragment,
                               .to = dest->to,
                               .from = dest->from};
     if (udp->first)

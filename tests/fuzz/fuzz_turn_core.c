@@ -161,7 +161,7 @@ static uint64_t epoch(void *arg)
 
 static void client_says(struct lab *lab, size_t client, struct span bytes)
 {
-    struct turn_packet packet = {bytes, 0};
+    struct turn_packet packet = {.bytes = bytes};
 
     turn_core_on_client(lab->core, &lab->clients[client], &packet, lab->now);
 }

@@ -9,7 +9,6 @@
 /* Attributes we can read but do not offer: answered like unknown ones. */
 static const enum stun_attr unsupported[] = {
     STUN_CHANGE_REQUEST,
-    STUN_DONT_FRAGMENT,
     STUN_PADDING,
     STUN_RESPONSE_PORT,
 };

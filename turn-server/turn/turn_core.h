@@ -68,6 +68,7 @@ struct turn_client {
 struct turn_packet {
     struct span bytes;
     uint8_t tos;
+    bool dont_fragment; /* to a peer: with DF, and told when it is too long */
 };
 
 /* A packet from a peer; TURN_HEADROOM and TURN_TAILROOM apply to `data`. */

@@ -119,7 +119,10 @@ void turn_relay_channel(struct turn_core *core,
 void turn_relay_send(struct turn_core *core, const struct turn_client *client,
                      const struct stun_msg *msg, uint8_t tos, uint64_t now)
 {
-    struct turn_packet data = {stun_msg_attr(msg, STUN_DATA_VALUE), tos};
+    struct turn_packet data = {.bytes = stun_msg_attr(msg, STUN_DATA_VALUE),
+                               .tos = tos,
+                               .dont_fragment =
+                                   stun_msg_has(msg, STUN_DONT_FRAGMENT)};
     struct turn_alloc *alloc;
     struct addr peer;
 

@@ -185,6 +185,7 @@ static void store(struct world_sent *sent, const struct turn_packet *packet)
     memcpy(sent->bytes, packet->bytes.ptr, packet->bytes.len);
     sent->len = packet->bytes.len;
     sent->tos = packet->tos;
+    sent->dont_fragment = packet->dont_fragment;
 }
 
 static void to_client(void *arg, const struct turn_client *to,
@@ -566,7 +567,7 @@ int actor_bind(struct actor *actor, uint16_t number, const char *peer)
 
 void actor_raw(struct actor *actor, const void *bytes, size_t len)
 {
-    struct turn_packet packet = {span_of(bytes, len), 0xB8};
+    struct turn_packet packet = {.bytes = span_of(bytes, len), .tos = 0xB8};
 
     turn_core_on_client(actor->world->core, &actor->id, &packet,
                         actor->world->now);

@@ -49,6 +49,7 @@ struct world_sent {
     uint8_t bytes[WORLD_PACKET_MAX];
     size_t len;
     uint8_t tos;
+    bool dont_fragment;
 };
 
 struct world {

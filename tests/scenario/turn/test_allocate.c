@@ -332,11 +332,21 @@ START_TEST(names_unknown_attributes_in_420)
     stun_write(&alice.w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
     wire_put_u32(&alice.w.wire, 0x7ABC0000);
     wire_put_u32(&alice.w.wire, 0xFABC0000); /* may be ignored */
-    stun_write(&alice.w, STUN_DONT_FRAGMENT, span_of(NULL, 0));
+    stun_write(&alice.w, STUN_PADDING, span_of("\0\0\0\0", 4));
     ck_assert_int_eq(actor_send(&alice), STUN_UNKNOWN_ATTRIBUTE);
     unknown = stun_msg_attr(&alice.msg, STUN_UNKNOWN_ATTRIBUTES);
     ck_assert_uint_eq(unknown.len, 4);
-    ck_assert_mem_eq(unknown.ptr, "\x7A\xBC\x00\x1A", 4);
+    ck_assert_mem_eq(unknown.ptr, "\x7A\xBC\x00\x26", 4);
+}
+END_TEST
+
+START_TEST(knows_what_dont_fragment_is)
+{
+    actor_challenge(&alice);
+    actor_start(&alice, STUN_ALLOCATE);
+    stun_write(&alice.w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
+    stun_write(&alice.w, STUN_DONT_FRAGMENT, span_of(NULL, 0));
+    ck_assert_int_eq(actor_send(&alice), 0);
 }
 END_TEST
 
@@ -648,6 +658,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, forgets_a_reservation_after_30_seconds_and_after_use);
     tcase_add_test(tc, refuses_attributes_that_exclude_each_other);
     tcase_add_test(tc, names_unknown_attributes_in_420);
+    tcase_add_test(tc, knows_what_dont_fragment_is);
     tcase_add_test(tc, grants_between_the_default_and_the_longest_lifetime);
     tcase_add_test(tc, is_extended_and_released_by_refresh);
     tcase_add_test(tc, refuses_refresh_of_a_family_it_does_not_have_with_443);

@@ -64,6 +64,25 @@ START_TEST(sends_to_a_permitted_peer_and_to_no_other)
 }
 END_TEST
 
+START_TEST(sends_whole_what_must_not_be_fragmented)
+{
+    struct addr a = world_addr(peer);
+
+    ck_assert_int_eq(actor_permit(&alice, peer), 0);
+    stun_write_start(&alice.w, alice.request, sizeof(alice.request),
+                     STUN_INDICATION, STUN_SEND, alice.tid);
+    stun_write_xor_addr(&alice.w, STUN_XOR_PEER_ADDRESS, &a);
+    stun_write(&alice.w, STUN_DONT_FRAGMENT, span_of(NULL, 0));
+    stun_write(&alice.w, STUN_DATA_VALUE, span_str("whole"));
+    world_forget(&world);
+    actor_raw(&alice, alice.request, (size_t)stun_write_finish(&alice.w));
+    assert_peer_got(peer, "whole");
+    ck_assert(world.to_peer[0].dont_fragment);
+    actor_say(&alice, peer, "any");
+    ck_assert(!world.to_peer[0].dont_fragment);
+}
+END_TEST
+
 START_TEST(carries_empty_packets_and_the_traffic_class)
 {
     ck_assert_int_eq(actor_permit(&alice, peer), 0);
@@ -611,6 +630,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, sends_to_a_permitted_peer_and_to_no_other);
     tcase_add_test(tc, carries_empty_packets_and_the_traffic_class);
+    tcase_add_test(tc, sends_whole_what_must_not_be_fragmented);
     tcase_add_test(tc, wraps_what_a_peer_says_into_a_data_indication);
     tcase_add_test(tc, relays_for_ipv6_peers);
     tcase_add_test(tc, relays_through_a_channel_with_four_bytes_of_header);

@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(refuses_what_goes_with_udp_only)
 {
-    static const enum stun_attr attrs[] = {STUN_EVEN_PORT,
+    static const enum stun_attr attrs[] = {STUN_EVEN_PORT, STUN_DONT_FRAGMENT,
                                            STUN_RESERVATION_TOKEN};
 
     world_start(&world, &options);
