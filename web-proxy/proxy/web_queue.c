@@ -58,10 +58,11 @@ static void run_view(struct web_view *view)
     for (size_t i = 0; i < view->site->n_upstreams; i++) {
         const struct web_upstream *u = &view->site->upstreams[i];
         struct web_queue *q = &view->queues[i];
+        struct list *node;
 
-        while (q->n > 0 && has_room(view, u)) {
-            struct web_exchange *x = CONTAINER_OF(list_first(&q->waiting),
-                                                  struct web_exchange, node);
+        while ((node = list_first(&q->waiting)) && has_room(view, u)) {
+            struct web_exchange *x =
+                CONTAINER_OF(node, struct web_exchange, node);
             struct web_session *s = x->session;
 
             queue_leave(x);
