@@ -132,6 +132,19 @@ static bool is_keep_alive(struct span message)
     return true;
 }
 
+/* What is quoted here is what has just come from there, and was not
+ * understood: neither could it be when it is to be hidden. */
+static void reply_unhidden(struct sip_core *core, const struct sip_msg *msg,
+                           const struct sip_target *to,
+                           const struct sip_reply *reply)
+{
+    struct sip_hide *hide = core->hide;
+
+    core->hide = NULL;
+    sip_core_reply(core, msg, to, reply);
+    core->hide = hide;
+}
+
 static void on_malformed(struct sip_core *core, const struct sip_target *from,
                          struct sip_flow *flow, uint64_t now)
 {
@@ -143,7 +156,7 @@ static void on_malformed(struct sip_core *core, const struct sip_target *from,
     log_debug("message not understood reason=\"%s\"",
               sip_fault_str(msg->fault));
     if (sip_admit_malformed(core, from, now) && sip_msg_is_answerable(msg))
-        sip_core_reply(core, msg, from, &reply);
+        reply_unhidden(core, msg, from, &reply);
     if (flow && flow->conn && ++flow->garbage >= GARBAGE_MAX)
         core->env.close(core->env.arg, flow->conn, SIP_CLOSE_GARBAGE);
 }

@@ -120,8 +120,24 @@ static void seal(struct sip_core *core, enum sip_seal_use use,
         h->edit.err = h->edit.err ? h->edit.err : ERR_LIMIT;
 }
 
+bool sip_hide_is_item(struct buf *scratch, struct span value)
+{
+    struct span rest, item;
+
+    buf_reset(scratch);
+    buf_put_span(scratch, value);
+    buf_put_str(scratch, ",x");
+    rest = buf_span(scratch);
+    return buf_err(scratch) == 0 && sip_list_next(&rest, &item) &&
+           span_equal(item, value) && sip_list_next(&rest, &item) &&
+           span_is(item, "x");
+}
+
+/* One more value behind those in h->list. */
 static void list_add(struct sip_hide *h, struct span value)
 {
+    if (!sip_hide_is_item(&h->value, value))
+        h->edit.err = h->edit.err ? h->edit.err : ERR_PARSE;
     if (buf_len(&h->list) > 0)
         buf_put_byte(&h->list, ',');
     buf_put_span(&h->list, value);

@@ -43,4 +43,8 @@ static inline struct span sip_hide_where(const struct sip_uri *uri)
     return span_of(start, (size_t)(end - start));
 }
 
+/* Values of several lines become one list: a quote or bracket that is left
+ * open would swallow the value behind it, and such a message does not pass. */
+bool sip_hide_is_item(struct buf *scratch, struct span value);
+
 #endif /* SIP_HIDE_INTERNAL_H */

@@ -14,6 +14,7 @@ struct restore {
     struct span call_id; /* as it was */
     uint8_t call_id_text[CALL_ID_MAX];
     bool any;
+    bool is_open; /* a list that cannot be put together */
     int err;
 };
 
@@ -66,6 +67,8 @@ static void restore_vias(struct restore *r, const struct sip_msg *msg)
     buf_put_span(&h->value, plain);
     (void)sip_values_next(&vias);
     while (sip_values_next(&vias)) {
+        if (!sip_hide_is_item(&h->list, vias.item))
+            r->is_open = true;
         buf_put_byte(&h->value, ',');
         buf_put_span(&h->value, vias.item);
     }
@@ -108,8 +111,11 @@ static void restore_routes(struct restore *r, const struct sip_msg *msg,
 
     r->any = false;
     buf_reset(&h->value);
-    while (sip_values_next(&values))
+    while (sip_values_next(&values)) {
+        if (!sip_hide_is_item(&h->list, values.item))
+            r->is_open = true;
         put_route(r, values.item);
+    }
     if (r->any)
         sip_edit_set(r->edit, id, buf_span(&h->value));
     r->any = r->any || before;
@@ -256,7 +262,7 @@ int sip_hide_incoming(struct sip_core *core, const struct sip_target *from)
     if (!r.any)
         return 0;
     buf_reset(&h->in);
-    err = sip_edit_write(r.edit, &h->in);
+    err = r.is_open ? ERR_PARSE : sip_edit_write(r.edit, &h->in);
     if (err == 0)
         err = sip_msg_parse(&core->msg, buf_span(&h->in),
                             sip_framing_of(from->transport), &sip_limits_own);

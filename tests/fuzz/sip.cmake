@@ -4,6 +4,7 @@ edge_fuzz(sip_hdr LINK sip_msg)
 edge_fuzz(sip_frame LINK sip_msg)
 edge_fuzz(sip_txn LINK sip_core)
 edge_fuzz(sip_script LINK sip_core)
+edge_fuzz(sip_hide LINK sip_core)
 
 # The RFCs' messages are seeds too (their first byte then picks the framing).
 if(NOT FUZZ)
