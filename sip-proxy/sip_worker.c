@@ -392,6 +392,7 @@ static int open_listener(struct sip_worker *w, uint32_t index)
         .mode = is_secure(w, index) ? LISTENER_TLS : LISTENER_PLAIN,
         .tls = w->tls.listen[index],
         .limit = w->shared->limit,
+        .rate = outside ? w->shared->rate : NULL,
         .proxy_from = cfg->proxy_from.items,
         .n_proxy_from = outside ? cfg->proxy_from.n : 0,
         .stream = {.max_queued = CLIENT_QUEUE, .keepalive_s = 60},
