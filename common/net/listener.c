@@ -239,7 +239,16 @@ static int wait_for_more(struct stream *stream, size_t need)
 
     if (poll(&p, 1, 0) > 0)
         return ERR_CLOSED;
+    stream->waits = true;
     return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, (int)need);
+}
+
+static int wait_no_more(struct stream *stream)
+{
+    if (!stream->waits)
+        return 0;
+    stream->waits = false;
+    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 /* Take the header out of the kernel's queue. Returns 0; -EAGAIN: not there
@@ -264,7 +273,7 @@ static int read_header(struct stream *stream, struct proxy_header *ret_header)
     n = recv(stream->fd, slab, ret_header->len, 0);
     if (n < 0 || (size_t)n != ret_header->len)
         return ERR_CLOSED;
-    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+    return wait_no_more(stream);
 }
 
 void listener_on_header(struct stream *stream)
@@ -314,7 +323,7 @@ static int read_first(struct stream *stream, struct first_bytes *ret_first)
     }
     if (err < 0)
         return ERR_STATE;
-    return sock_set(stream->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+    return wait_no_more(stream);
 }
 
 /* The unencrypted alert of a server that begins no session. */

@@ -63,6 +63,7 @@ struct stream {
     bool is_client; /* made by stream_connect() */
     bool is_ending; /* stream_shutdown() came before it was open */
     bool eof;       /* the peer has ended */
+    bool waits;     /* SO_RCVLOWAT is more than 1 */
 };
 
 /* A stream around a connected or connecting descriptor, which it owns from
