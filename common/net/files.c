@@ -86,16 +86,28 @@ void folder_unref(struct folder *folder)
 
 enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 
-/* Without openat2: from folder to folder, following no link. */
+/* ".." as a whole name. */
+static bool is_parent(const char *name)
+{
+    return name[0] == '.' && name[1] == '.' &&
+           (name[2] == '/' || name[2] == '\0');
+}
+
+/* Without openat2: from folder to folder, following no link and never up. */
 static int open_by_steps(int folder, char *path)
 {
-    int at = dup(folder), fd = -1;
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0), fd = -1;
     char *name = path;
 
     while (at >= 0) {
         char *slash = strchr(name, '/');
         int next;
 
+        if (is_parent(name)) {
+            close(at);
+            errno = ENOENT;
+            return -1;
+        }
         if (slash)
             *slash = '\0';
         next = openat(at, name,
