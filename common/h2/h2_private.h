@@ -20,6 +20,7 @@ enum {
     CREDIT_DATA = 4,      /* WINDOW_UPDATEs that go with one DATA of ours */
     CREDIT_MAX = 1000,
     KEY_SIZE = 25,
+    RESET_IDS = 128,
 };
 
 struct h2_server {
@@ -40,6 +41,10 @@ struct h2_server {
     bool in_block;     /* CONTINUATION has to follow */
     unsigned continuations;
 
+    /* Streams that we have reset: more of them may be on its way. */
+    int32_t reset_ids[RESET_IDS];
+    uint32_t n_reset_ids; /* in all */
+
     struct ratelim resets;
     struct ratelim frames;
     uint32_t credit; /* frames that are explained */
@@ -52,9 +57,11 @@ int h2_fail(struct h2_server *h2, enum h2_fault fault);
 
 /* ---- h2_guard.c ---- */
 
-/* Look at the frames in what was received, before nghttp2 does. False: that
- * is too much of something, the fault is noted. */
-bool h2_guard_scan(struct h2_server *h2, struct span data);
+/* Look at a frame, or what there is of it, before nghttp2 does and when it has
+ * dealt with all before. Returns its bytes; 0: that is too much of something,
+ * the fault is noted. */
+size_t h2_guard_scan(struct h2_server *h2, struct span data);
+void h2_note_reset(struct h2_server *h2, int32_t id);
 /* A stream that somebody works for was reset. */
 int h2_guard_reset(struct h2_server *h2);
 int h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame,

@@ -202,8 +202,10 @@ static int on_invalid_frame(nghttp2_session *session,
     struct h2_server *h2 = server_of(user);
 
     (void)session;
-    if (frame->hd.type == NGHTTP2_HEADERS &&
-        error != NGHTTP2_ERR_REFUSED_STREAM)
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    h2_note_reset(h2, frame->hd.stream_id); /* soon */
+    if (error != NGHTTP2_ERR_REFUSED_STREAM)
         h2->events.on_malformed(h2->events.arg);
     return 0;
 }
@@ -340,29 +342,56 @@ void h2_server_free(struct h2_server *h2)
 
 /* ---- bytes ---- */
 
+static uint32_t code_of(enum h2_fault fault)
+{
+    switch (fault) {
+    case H2_FAULT_PROTOCOL:
+        return NGHTTP2_PROTOCOL_ERROR;
+    case H2_FAULT_CLOSED:
+        return NGHTTP2_STREAM_CLOSED;
+    default:
+        return NGHTTP2_ENHANCE_YOUR_CALM;
+    }
+}
+
+static enum h2_fault fault_of(ssize_t code)
+{
+    switch (code) {
+    case NGHTTP2_ERR_NOMEM:
+        return H2_FAULT_MEMORY;
+    case NGHTTP2_ERR_FLOODED:
+        return H2_FAULT_OUTPUT;
+    default:
+        return H2_FAULT_PROTOCOL;
+    }
+}
+
+static void take(struct h2_server *h2, struct span data)
+{
+    while (data.len > 0 && h2->fault == H2_FAULT_NONE) {
+        size_t len = h2_guard_scan(h2, data);
+        ssize_t n;
+
+        if (len == 0)
+            return;
+        n = nghttp2_session_mem_recv(h2->session, data.ptr, len);
+        if (n < 0)
+            (void)h2_fail(h2, fault_of(n));
+        if (nghttp2_session_get_outbound_queue_size(h2->session) >
+            OUTPUT_FRAMES)
+            (void)h2_fail(h2, H2_FAULT_OUTPUT);
+        data = span_from(data, len);
+    }
+}
+
 bool h2_server_recv(struct h2_server *h2, struct span data, uint64_t now)
 {
-    ssize_t n;
-
     h2->now = now;
     if (h2->fault != H2_FAULT_NONE)
         return false;
-    n = h2_guard_scan(h2, data)
-            ? nghttp2_session_mem_recv(h2->session, data.ptr, data.len)
-            : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (n == NGHTTP2_ERR_NOMEM)
-        (void)h2_fail(h2, H2_FAULT_MEMORY);
-    else if (n == NGHTTP2_ERR_FLOODED)
-        (void)h2_fail(h2, H2_FAULT_OUTPUT);
-    else if (n < 0)
-        (void)h2_fail(h2, H2_FAULT_PROTOCOL);
-    if (nghttp2_session_get_outbound_queue_size(h2->session) > OUTPUT_FRAMES)
-        (void)h2_fail(h2, H2_FAULT_OUTPUT);
+    take(h2, data);
     if (h2->fault != H2_FAULT_NONE)
-        nghttp2_session_terminate_session(h2->session,
-                                          h2->fault == H2_FAULT_PROTOCOL
-                                              ? NGHTTP2_PROTOCOL_ERROR
-                                              : NGHTTP2_ENHANCE_YOUR_CALM);
+        nghttp2_session_terminate_session(h2->session, code_of(h2->fault));
     return h2->fault == H2_FAULT_NONE && nghttp2_session_want_read(h2->session);
 }
 

@@ -31,6 +31,7 @@ struct h2_server;
 #define H2_FAULT_MAP(X)                                                        \
     X(NONE, "none")                                                            \
     X(PROTOCOL, "protocol")           /* nghttp2 says so */                    \
+    X(CLOSED, "closed")               /* frames on streams that are */         \
     X(RESETS, "resets")               /* too many streams reset */             \
     X(FRAMES, "frames")               /* too many that carry nothing */        \
     X(CONTINUATIONS, "continuations") /* of one header block */                \

@@ -233,6 +233,7 @@ const flood = (n, ...one) => Buffer.concat(Array.from({ length: n }, () => frame
 const fatal = [
   ["DATA on stream 0", frame(type.DATA, 0, 0, Buffer.from("x")), errors.PROTOCOL_ERROR],
   ["DATA on an idle stream", frame(type.DATA, 0, 5, Buffer.from("x")), errors.PROTOCOL_ERROR],
+  ["a stream's number used twice", Buffer.concat([5, 3].map((n) => frame(type.HEADERS, END_HEADERS | END_STREAM, n, block(head())))), errors.STREAM_CLOSED],
   ["HEADERS on an even stream", frame(type.HEADERS, END_HEADERS | END_STREAM, 2, block(head())), errors.PROTOCOL_ERROR],
   ["a frame in the middle of a head", Buffer.concat([headers(head(), END_STREAM), frame(type.PING, 0, 0, Buffer.alloc(8))]), errors.PROTOCOL_ERROR],
   ["CONTINUATION of another stream", Buffer.concat([headers(head(), END_STREAM), frame(type.CONTINUATION, END_HEADERS, 3)]), errors.PROTOCOL_ERROR],

@@ -298,6 +298,15 @@ test("nghttp and h2load find nothing wrong", { skip: missing("nghttp", "h2load")
   assert.match(load.stdout, /2000 succeeded, 0 failed, 0 errored, 0 timeout/);
 });
 
+/* Not in Debian; github.com/summerwind/h2spec. Built for RFC 7540: what it asks
+ * of dependencies between streams is gone from RFC 9113. */
+test("h2spec finds nothing wrong", { skip: missing("h2spec") }, async () => {
+  const got = await runProgram("h2spec", ["--host", "localhost", "--port", String(port), "--tls", "--insecure", "--strict",
+    "--path", "/hello", "--timeout", "5"], { timeout: 120000 });
+  const failures = got.stdout.split("Failures:")[1]?.match(/× .*/g) ?? [];
+  assert.deepEqual(failures.map((f) => f.replace(/^× \d+: /, "")), ["Sends PRIORITY frame that depend on itself"], got.stdout);
+});
+
 test("a reload leaves connections open, and can take h2 away", async () => {
   const client = connect();
   assert.equal((await ask(client, "/hello")).status, 200);

@@ -105,6 +105,7 @@ static void count_fault(struct web_stats *stats, enum h2_fault fault)
     case H2_FAULT_NONE:
         break;
     case H2_FAULT_PROTOCOL:
+    case H2_FAULT_CLOSED:
         stats_inc(&stats->h2_fault_protocol);
         break;
     case H2_FAULT_RESETS:

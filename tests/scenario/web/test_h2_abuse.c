@@ -294,6 +294,48 @@ START_TEST(a_frame_that_is_too_long_ends_the_connection)
 }
 END_TEST
 
+/* Behind the end of a stream, by the client's own doing. */
+START_TEST(content_behind_the_end)
+{
+    h2_raw_get(io, 1);
+    fake_send(fake_dialled(), "HTTP/1.1 204 No Content\r\n\r\n");
+    ck_assert_uint_eq(fake.stats.h2_streams, 0);
+    h2_raw_frame(io, NGHTTP2_DATA, 0, 1, "x", 1);
+    expect_end(NGHTTP2_STREAM_CLOSED);
+}
+END_TEST
+
+START_TEST(a_number_used_twice)
+{
+    h2_raw_get(io, 5);
+    fake_send(fake_dialled(), "HTTP/1.1 204 No Content\r\n\r\n");
+    h2_raw_get(io, 3);
+    expect_end(NGHTTP2_STREAM_CLOSED);
+}
+END_TEST
+
+/* What was on its way when we ended the stream is no offence. */
+START_TEST(content_of_a_stream_we_reset)
+{
+    static const uint8_t open[] = {0x83, 0x87, 0x84, 0x41, 0x01, 'e'};
+    static const uint8_t bad[] = {0x83, 0x87, 0x84};
+
+    h2_raw_frame(io, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, open,
+                 sizeof(open));
+    fake_send(fake_dialled(), "HTTP/1.1 204 No Content\r\n\r\n");
+    fake_sleep(1100);
+    ck_assert_uint_eq(fake.stats.h2_streams, 0);
+    h2_raw_frame(io, NGHTTP2_DATA, 0, 1, "x", 1);
+    /* And one that never became a request. */
+    h2_raw_frame(io, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, bad,
+                 sizeof(bad));
+    h2_raw_frame(io, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 3, "x", 1);
+    h2_raw_get(io, 5);
+    ck_assert(!fake_is_over(io));
+    ck_assert_uint_eq(fake.stats.h2_streams, 1);
+}
+END_TEST
+
 /* More than the windows allow, whatever waits for it. */
 START_TEST(content_beyond_the_window_is_not_kept)
 {
@@ -330,6 +372,9 @@ Suite *unit_suite(void)
     tcase_add_loop_test(tc, frames_that_are_wrong_end_the_connection, 0,
                         (int)ARRAY_SIZE(wrong));
     tcase_add_test(tc, a_frame_that_is_too_long_ends_the_connection);
+    tcase_add_test(tc, content_behind_the_end);
+    tcase_add_test(tc, a_number_used_twice);
+    tcase_add_test(tc, content_of_a_stream_we_reset);
     tcase_add_test(tc, content_beyond_the_window_is_not_kept);
     suite_add_tcase(suite, tc);
     return suite;
