@@ -188,6 +188,9 @@ static enum http_error check_host(struct http_msg *msg)
         return HTTP_ERROR_NONE;
     if (http_host_split(host, &name, &port) < 0)
         return HTTP_ERROR_HOST;
+    /* With CONNECT the target alone counts; Node's clients name the proxy. */
+    if (msg->target_form == HTTP_TARGET_AUTHORITY)
+        return HTTP_ERROR_NONE;
     if (msg->host.len && !span_equal_nocase(host, msg->host))
         return HTTP_ERROR_HOST_DIFFERS;
     msg->host = host;

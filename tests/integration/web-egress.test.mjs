@@ -143,6 +143,13 @@ describe("the way out", { skip, concurrency: false }, () => {
     assert.ok([502, 504].includes(status(await raw(connectTo("closed.test:443")))));
   });
 
+  test("the target counts, whatever Host says", async () => {
+    const host = (target, name) => raw(`CONNECT ${target} HTTP/1.1\r\nHost: ${name}\r\n\r\n`, { until: "\r\n\r\n" });
+    assert.equal(status(await host("push.test:443", `127.0.0.1:${PORT}`)), 200);
+    assert.equal(status(await host("nobody.test:443", "push.test:443")), 403);
+    assert.deepEqual(await call("reached"), [PUSH]);
+  });
+
   test("405: other methods", async () => {
     for (const text of ["GET http://push.test/ HTTP/1.1\r\nHost: push.test\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
       "POST http://push.test/ HTTP/1.1\r\nHost: push.test\r\nContent-Length: 3\r\n\r\nabc"]) {
@@ -154,7 +161,8 @@ describe("the way out", { skip, concurrency: false }, () => {
 
   test("400: malformed", async () => {
     for (const text of ["CONNECT push.test HTTP/1.1\r\nHost: push.test\r\n\r\n",
-      "CONNECT push.test:443 HTTP/1.1\r\nHost: free.test:443\r\n\r\n",
+      "CONNECT push.test:443 HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "CONNECT push.test:443 HTTP/1.1\r\nHost: push.test:443\r\nHost: push.test:443\r\n\r\n",
       "CONNECT push.test:443 HTTP/1.1\r\n\r\n",
       "CONNECT http://push.test:443/ HTTP/1.1\r\nHost: push.test:443\r\n\r\n",
       "CONNECT push.test:443@evil.test:443 HTTP/1.1\r\nHost: push.test:443\r\n\r\n",

@@ -85,8 +85,7 @@ const commands = {
   /** Node's own way: CONNECT, then TLS and a request inside. */
   node({ port, target }) {
     return new Promise((done) => {
-      const request = http.request({ host: "127.0.0.1", port, method: "CONNECT", path: target,
-        headers: { Host: target } });
+      const request = http.request({ host: "127.0.0.1", port, method: "CONNECT", path: target });
       request.on("connect", (response, socket) => {
         if (response.statusCode !== 200) { done({ status: response.statusCode }); socket.destroy(); return; }
         const inner = tls.connect({ socket, servername: target.split(":")[0], rejectUnauthorized: false });

@@ -274,7 +274,8 @@ START_TEST(malformed_targets_are_refused)
         {"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", "!TARGET"},
         {"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "!HOST_DIFFERS"},
         {"GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", "!HOST_DIFFERS"},
-        {"CONNECT a:1 HTTP/1.1\r\nHost: b:1\r\n\r\n", "!HOST_DIFFERS"},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: b:1\r\n\r\n", "HE"},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: b c\r\n\r\n", "!HOST"},
     };
 
     expect_rows(requests, rows, ARRAY_SIZE(rows));
