@@ -256,11 +256,8 @@ static void on_closed(struct stream *stream, int err, void *arg)
     bool was_inside = c->is_inside, was_open = c->is_open;
 
     (void)stream;
-    if (!c->is_open) {
-        SIP_SHELL_COUNT(w, connects_failed);
-        if (c->from.flow)
-            say_unreached(c, err);
-    }
+    if (!c->is_open && c->from.flow)
+        say_unreached(c, err);
     forget(c);
     if (was_inside)
         tell_lost(w, &to, was_open);

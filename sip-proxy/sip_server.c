@@ -321,8 +321,17 @@ static bool ready(void *state, struct buf *reasons)
     return false;
 }
 
-static const struct stats_def stats_defs[] = {SIP_STATS(
-    STATS_DEF) SIP_REFUSAL_MAP(SIP_REFUSAL_DEF) SIP_SHELL_STATS(STATS_DEF)};
+#define STREAM_DEF(kind, field, name, labels, help)                            \
+    {STATS_##kind, "stream_" #field, name, labels, help},
+#define LISTENER_DEF(kind, field, name, labels, help)                          \
+    {STATS_##kind, "listener_" #field, name, labels, help},
+
+static const struct stats_def stats_defs[] = {
+    SIP_STATS(STATS_DEF)             /* */
+    SIP_REFUSAL_MAP(SIP_REFUSAL_DEF) /* */
+    SIP_SHELL_STATS(STATS_DEF)       /* */
+    STREAM_STATS(STREAM_DEF)         /* */
+    LISTENER_STATS(LISTENER_DEF)};
 
 _Static_assert(sizeof(struct sip_worker_stats) ==
                    ARRAY_SIZE(stats_defs) * sizeof(uint64_t),

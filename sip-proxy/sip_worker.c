@@ -261,11 +261,43 @@ static void on_random(void *arg, void *out, size_t len)
 
 /* --- what the core is told --- */
 
+static void copy_figures(uint64_t *to, const uint64_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        stats_set(&to[i], stats_get(&from[i]));
+}
+
+/* What connections and listeners count by themselves. */
+static void sum_figures(struct sip_worker *w)
+{
+    enum { FIGURES = sizeof(struct listener_stats) / sizeof(uint64_t) };
+    uint64_t sum[FIGURES] = {0};
+
+    copy_figures((uint64_t *)(void *)&w->stats->stream,
+                 (const uint64_t *)(const void *)stream_stats(w->worker),
+                 sizeof(w->stats->stream) / sizeof(uint64_t));
+    for (size_t i = 0; i < SIP_LOCALS_MAX; i++) {
+        const uint64_t *one;
+
+        if (!w->accepts[i].listening)
+            continue;
+        one = (const uint64_t *)(const void *)listener_stats(
+            w->accepts[i].listening);
+        for (size_t k = 0; k < FIGURES; k++)
+            sum[k] += stats_get(&one[k]);
+    }
+    copy_figures((uint64_t *)(void *)&w->stats->listener, sum, FIGURES);
+}
+
 static void on_core_alarm(struct alarm *alarm, uint64_t now)
 {
     struct sip_worker *w = CONTAINER_OF(alarm, struct sip_worker, alarm);
 
     sip_core_on_timer(w->core, now);
+    if (w->next_sum <= now && !w->is_stopping) {
+        w->next_sum = now + 1000;
+        sum_figures(w);
+    }
     sip_worker_touch(w);
 }
 

@@ -82,8 +82,6 @@ struct sip_accept {
       "connections closed before anything was read")                           \
     X(COUNTER, connections_many, "connections_refused", "why=\"rate\"",        \
       "connections closed before anything was read")                           \
-    X(COUNTER, connects_failed, "connects_failed", "",                         \
-      "streams to media servers and partners that could not be opened")        \
     X(COUNTER, partner_no_certificate, "partners_refused",                     \
       "why=\"no_certificate\"", "connections of no federation partner")        \
     X(COUNTER, partner_untrusted, "partners_refused", "why=\"untrusted\"",     \
@@ -106,6 +104,8 @@ struct sip_accept {
 struct sip_worker_stats {
     struct sip_stats core;
     SIP_SHELL_STATS(STATS_FIELD)
+    struct stream_stats stream;     /* these two once a second */
+    struct listener_stats listener; /* of all listeners */
 };
 
 /* Why a connection is not a partner's (sip_peer.h). */
@@ -141,6 +141,7 @@ struct sip_worker {
     struct sip_tls tls;
     uint64_t peer_logged[SIP_PEER_FAULTS]; /* when it may be logged again */
     uint64_t unreached_logged;
+    uint64_t next_sum; /* when the shared figures are copied again */
     bool is_draining;
     bool is_stopping;
 };

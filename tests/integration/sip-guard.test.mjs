@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import tls from "node:tls";
 import { after, afterEach, describe, test } from "node:test";
-import { buildDir, freePort, missing, runProgram, scratch, sleep, startDaemon, waitFor } from "../support/edge.mjs";
+import { buildDir, freePort, makeCertificates, missing, runProgram, scratch, sleep, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
 import { SipStream, SipUdp, SipWs, digest, handshakeStatus, request, token } from "../support/sip.mjs";
 
@@ -180,6 +181,22 @@ describe("the guard", () => {
     assert.ok(all.filter((c) => c.closed && !c.got).length >= 6, JSON.stringify(all));
     assert.ok(all.some((c) => c.got === "\r\n"));
     assert.ok(await proxy.figure('connections_refused_total{why="rate"}') >= 6);
+  });
+
+  test("TLS handshakes begin at a rate", async (t) => {
+    if (missing("openssl")) return t.skip("openssl is not installed");
+    const certs = await makeCertificates(scratch(), {}), port = await freePort();
+    proxy = await edge(["--listen", `tls:127.0.0.1:${port}`, "--certificate", certs.cert, "--key", certs.key,
+      "--source-handshake-rate", "1"]);
+    const tries = await Promise.all(Array.from({ length: 10 }, () => new Promise((done) => {
+      const socket = tls.connect({ port, host: "127.0.0.1", ca: fs.readFileSync(certs.ca) }, () => done(true));
+      socket.on("error", () => done(false));
+      socket.on("close", () => done(false));
+      setTimeout(() => socket.destroy(), 5000).unref();
+    })));
+    assert.ok(tries.includes(true) && tries.filter((ok) => !ok).length >= 4, JSON.stringify(tries));
+    await waitFor(async () => await proxy.figure('accept_refused_total{reason="handshake_rate_source"}') >= 4);
+    assert.ok(await proxy.figure('tls_handshakes_total{result="ok"}') >= 1);
   });
 
   test("a message that has begun is to be whole soon: TCP, WebSocket", async () => {
