@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* web_core.h - the proxy of one worker: sessions, requests, links, tunnels.
  *
- *   web_session   a client's connection: heads in, answers out (HTTP/1.1)
+ *   web_session   who asks: a client's connection of HTTP/1.1, or a stream of
+ *                 its connection of HTTP/2; heads in, answers out
  *   web_exchange  one request: decided, forwarded, answered
  *   web_link      a connection to a back end: kept, used, given up
  *

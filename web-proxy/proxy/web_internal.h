@@ -4,6 +4,7 @@
  *   core ─┬─ views (a site and its kept links; the current one and those still
  *         │         used by requests that began before a reload)
  *         ├─ sessions ── exchange ── link       while a request is under way
+ *         │    └─ or, of HTTP/2: streams, which are sessions ── exchange ── link
  *         └─ idle links                         in the pools of the views
  *
  * Nothing is freed while an event is being handled: what ends is put on a list
