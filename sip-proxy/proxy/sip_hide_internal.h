@@ -33,12 +33,13 @@ static inline bool sip_hide_is_ours(const struct sip_local *local,
            sip_host_equal(&uri->host, &own);
 }
 
-/* From the host on, with port and parameters, without headers. */
+/* From the host on, with port and parameters, as it is written, up to the
+ * headers. */
 static inline struct span sip_hide_where(const struct sip_uri *uri)
 {
     const uint8_t *start = uri->host.hostport.ptr;
-    const uint8_t *end = uri->params.len > 0 ? uri->params.ptr + uri->params.len
-                                             : start + uri->host.hostport.len;
+    const uint8_t *end = uri->headers.len > 0 ? uri->headers.ptr - 1
+                                              : uri->text.ptr + uri->text.len;
 
     return span_of(start, (size_t)(end - start));
 }
