@@ -22,8 +22,8 @@ bool sip_outbound_is_wanted(const struct sip_msg *request,
 {
     /* RFC 5626 5.1: only the first hop keeps the flow. */
     return sip_transport_is_reliable(from->transport) && request->n_vias == 1 &&
-           has_reg_id(request) &&
-           sip_msg_has_option(request, SIP_HDR_SUPPORTED, "outbound");
+           sip_msg_has_option(request, SIP_HDR_SUPPORTED, "outbound") &&
+           has_reg_id(request);
 }
 
 void sip_outbound_answer(struct sip_core *core, const struct sip_msg *response,

@@ -268,12 +268,13 @@ uint32_t sip_rewrite_breadth(const struct sip_msg *request)
 static void set_breadth(struct sip_edit *edit, const struct sip_msg *request,
                         uint32_t share)
 {
-    char text[16];
+    char text[16] = "60";
 
+    _Static_assert(BREADTH_DEFAULT == 60, "what the text says");
     if (share == 0 && sip_msg_find(request, SIP_HDR_MAX_BREADTH))
         return;
-    (void)snprintf(text, sizeof(text), "%u",
-                   (unsigned)(share ? share : BREADTH_DEFAULT));
+    if (share)
+        (void)snprintf(text, sizeof(text), "%u", (unsigned)share);
     sip_edit_set(edit, SIP_HDR_MAX_BREADTH, span_str(text));
 }
 

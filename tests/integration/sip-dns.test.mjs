@@ -2,11 +2,14 @@
 // Media servers by name (RFC 3263), with a name server of our own.
 
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import tls from "node:tls";
 import { after, describe, test } from "node:test";
 import { startDns } from "../support/dns.mjs";
-import { freePort, runDaemon, startDaemon, waitFor } from "../support/edge.mjs";
+import { freePort, makeCertificates, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
-import { SipWs, request, token } from "../support/sip.mjs";
+import { SipStream, SipWs, request, respond, token } from "../support/sip.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
 
@@ -120,6 +123,35 @@ describe("media servers by name", () => {
     await proxy.stop();
     asterisk.stop();
     await dns.stop();
+  });
+
+  test("a TLS server by name shows a certificate for that name, not for the host DNS sends us to", async () => {
+    const right = await makeCertificates(scratch(), { names: ["pbx.test"], addresses: [] });
+    const wrong = await makeCertificates(scratch(), { names: ["host.test"], addresses: ["127.0.0.1"] });
+    const ca = path.join(scratch(), "ca.pem");
+    fs.writeFileSync(ca, fs.readFileSync(right.ca, "utf8") + fs.readFileSync(wrong.ca, "utf8"));
+    for (const [certs, expected] of [[right, 200], [wrong, 503]]) {
+      const asked = [];
+      const server = tls.createServer({ cert: fs.readFileSync(certs.cert), key: fs.readFileSync(certs.key) }, (socket) => {
+        asked.push(socket.servername);
+        new SipStream(socket, (m) => m.from.send(respond(m, 200, "OK", { tag: "s" })) ?? true);
+      });
+      server.on("tlsClientError", () => {});
+      await new Promise((done) => server.listen(0, "127.0.0.1", done));
+      const dns = await startDns([["_sips._tcp.pbx.test", "SRV", [1, 1, server.address().port, "host.test"]],
+        ["host.test", "A", "127.0.0.1"]]);
+      const proxy = await edge(dns, ["default=sips:pbx.test"], ["--listen", "tls:127.0.0.1:0,zone=internal",
+        "--server-ca", ca, "--certificate", right.cert, "--key", right.key, "--probe-interval", "0"]);
+      await known(proxy, 1);
+      await waitFor(async () => (await register(proxy.url)) === expected);
+      if (expected !== 200)
+        await waitFor(async () => await register(proxy.url) === 503 &&
+          /sip_proxy_connects_failed_total [1-9]/.test(await proxy.metrics()));
+      assert.deepEqual([...new Set(asked)], expected === 200 ? ["pbx.test"] : []);
+      await proxy.stop();
+      server.close();
+      await dns.stop();
+    }
   });
 
   test("what cannot be is refused at the start", async () => {
