@@ -216,10 +216,32 @@ static void check_shared(struct config_build *build, const struct web_config *c,
     check_twice(build, c, i);
 }
 
+/* Listeners that only close. */
+static void check_listeners(struct config_build *build,
+                            const struct web_config *c)
+{
+    for (size_t i = 0; i < c->listen.n; i++) {
+        const struct endpoint *e = &c->listen.items[i];
+        bool used = false;
+
+        if (e->transport != WEB_LISTEN_TCP && e->transport != WEB_LISTEN_TLS)
+            continue;
+        for (size_t k = 0; k < c->streams.n; k++)
+            used = used || c->streams.items[k].port == e->port;
+        if (!used)
+            config_warn(build, "listen",
+                        "%s:%s:%u: no stream has this port, connections are "
+                        "closed",
+                        e->scheme, e->host, e->port);
+    }
+}
+
 void web_config_streams_check(struct config_build *build,
                               const struct web_config *c)
 {
     char key[WEB_CONFIG_KEY_SIZE];
+
+    check_listeners(build, c);
 
     for (size_t i = 0; i < c->streams.n; i++) {
         const struct web_config_stream *s = &c->streams.items[i];

@@ -27,7 +27,7 @@ async function makeClient(dir, ca, name) {
 }
 
 /** A list of this CA that revokes these. */
-async function makeRevoked(dir, ca, clients) {
+async function makeRevoked(dir, ca, clients, dates = []) {
   const at = (name) => path.join(dir, name);
   fs.writeFileSync(at("index"), "");
   fs.writeFileSync(at("crlnumber"), "01\n");
@@ -35,7 +35,7 @@ async function makeRevoked(dir, ca, clients) {
     `crlnumber=${at("crlnumber")}`, "default_md=sha256", "default_crl_days=30", ""].join("\n"));
   const sign = ["-config", at("ca.cnf"), "-cert", ca.ca, "-keyfile", ca.caKey];
   for (const client of clients) await openssl("ca", ...sign, "-revoke", client.file);
-  await openssl("ca", ...sign, "-gencrl", "-out", at("crl.pem"));
+  await openssl("ca", ...sign, "-gencrl", ...dates, "-out", at("crl.pem"));
   return at("crl.pem");
 }
 
@@ -52,6 +52,9 @@ describe("clients with certificates", { concurrency: false }, () => {
     for (const name of ["alice", "mallory"]) clients[name] = await makeClient(dir, inner, name);
     clients.stranger = await makeClient(dir, foreign, "stranger");
     const crl = await makeRevoked(dir, inner, [clients.mallory]);
+    fs.mkdirSync(path.join(dir, "past"));
+    const past = await makeRevoked(path.join(dir, "past"), inner, [],
+      ["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z"]);
     backend = await recordingServer();
     [port, plain] = [await freePort(), await freePort()];
     web = await startDaemon("web-proxy", { config: {
@@ -59,6 +62,7 @@ describe("clients with certificates", { concurrency: false }, () => {
       certificate: [made.cert], key: [made.key], upstream: [`a=http://127.0.0.1:${backend.port}`],
       "client-auth": [
         { host: "api.web.test", "ca-file": inner.ca, "crl-file": crl, field: "X-Client-Subject" },
+        { host: "past.web.test", "ca-file": inner.ca, "crl-file": past },
         { host: "open.web.test", "ca-file": inner.ca, mode: "optional", field: "X-Client-Subject" },
       ],
       route: ["/=a", { path: "/closed", upstream: "a", host: "open.web.test", "client-certificate": true }] } });
@@ -102,6 +106,11 @@ describe("clients with certificates", { concurrency: false }, () => {
         assert.deepEqual({ status, reached }, { status: undefined, reached: 0 });
         assert.ok(error, "an alert");
       }
+    });
+
+    test(`${version}: a list of revoked ones that has ended lets nobody in`, async () => {
+      const { status, reached } = await ask("past.web.test", { client: clients.alice, version });
+      assert.deepEqual({ status, reached }, { status: undefined, reached: 0 });
     });
 
     test(`${version}: where it is optional, routes decide`, async () => {

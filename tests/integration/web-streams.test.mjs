@@ -238,6 +238,13 @@ describe("stream routes", { concurrency: false }, () => {
   });
 });
 
+test("a listener that no stream uses is said", async () => {
+  const { code, stderr } = await runDaemon("web-proxy", ["--check", "--listen", "tcp:127.0.0.1:9000",
+    "--upstream", "h=http://127.0.0.1:2", "--route", "/=h"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /warning.*listen.*tcp:127\.0\.0\.1:9000: no stream has this port/);
+});
+
 test("settings that cannot be are refused with what is wrong", async () => {
   const base = ["--check", "--listen", "tcp:127.0.0.1:9000", "--upstream", "t=tcp://127.0.0.1:1",
     "--upstream", "h=http://127.0.0.1:2", "--route", "/=h"];

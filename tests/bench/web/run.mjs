@@ -90,7 +90,8 @@ const proxies = [
         "--listen", `http:127.0.0.1:${p.http}`, "--listen", `https:127.0.0.1:${p.https}`, "--certificate", certs.cert, "--key", certs.key,
         "--upstream", `a=http://127.0.0.1:${backPort},idle-connections=256`, "--upstream", `ws=http://127.0.0.1:${socketPort}`,
         "--route", "/=a", "--route", "path=/ws,upstream=ws,websocket=yes,websocket-timeout=1h",
-        "--requests-per-connection", "4000000000", "--connections", "9000", "--connections-per-address", "0"]);
+        "--requests-per-connection", "4000000000", "--connections", "9000", "--connections-per-address", "0",
+        "--handshake-rate", "0", "--source-handshake-rate", "0"]);
     },
   },
   {
