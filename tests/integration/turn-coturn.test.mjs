@@ -60,6 +60,8 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
     ["UDP", []],
     ["UDP, Send method", ["-s"]],
     ["UDP, client to client", ["-y"]],
+    ["UDP, not to be fragmented", ["-g"]],
+    ["UDP, Send method, not to be fragmented", ["-g", "-s"]],
     ["TCP", ["-t"]],
     ["TCP, client to client", ["-t", "-y"]],
     ["TLS", ["-t", "-S"]],
@@ -99,6 +101,26 @@ describe("coturn's clients", { skip, concurrency: false }, () => {
     const { stats } = await turn.status();
     for (const name of ["drop_malformed", "drop_unexpected", "drop_no_channel", "refused_403", "refused_508", "udp_send_errors"])
       assert.equal(stats[name], 0, name);
+  });
+
+  const negative = (...args) => runProgram("turnutils_uclient", [
+    "-u", "alice", "-w", "wonder", "-p", String(port), "-e", "127.0.0.1", "-r", String(peerPort),
+    "-n", "10", "-m", "2", "-l", "170", ...args, "127.0.0.1"], { timeout: 60000 });
+
+  test("negative test: one channel number more for the same peer is refused (400)", async () => {
+    const { stdout, stderr } = await negative("-N", "-v");
+    assert.match(stdout + stderr, /channel bind: error 400/);
+  });
+
+  test("negative protocol test: broken messages are counted and do no harm to others", async () => {
+    const refused = (s) => s.drop_malformed + s.drop_fingerprint + s.drop_unexpected + s.refused_400
+      + s.refused_420 + s.connections_garbage;
+    const before = (await turn.status()).stats;
+    // chance decides what it breaks; it may have to give up in the middle
+    for (let i = 0; i < 10 && refused((await turn.status()).stats) === refused(before); i++)
+      await negative("-R", "-t");
+    assert.ok(refused((await turn.status()).stats) > refused(before));
+    assert.match((await negative("-t")).stdout, lossless);
   });
 });
 
