@@ -192,6 +192,20 @@ describe("who may connect", { skip: need }, () => {
     await stream.close();
   });
 
+  test("a certificate cannot write our log", async () => {
+    const cert = await good.issue({ cn: 'x" why="fine" \u001b[2J', san: ["URI:sip:evil\u0007.example"] });
+    const before = edge.log().length;
+    // The reason before was said less than a second ago: it is said once in that time.
+    await waitFor(async () => {
+      await sClient(edge.tls, ask(P), { ...cert, ca: good.ca });
+      return /x/.test(edge.log().slice(before).match(/subject="(.*)" domains/)?.[1] ?? "");
+    }, { what: "it is logged", every: 400 });
+    const said = edge.log().slice(before);
+    assert.doesNotMatch(said, /[\u0000-\u0009\u000b-\u001f\u007f]/);
+    for (const line of said.trim().split("\n")) assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z \w+ +\w+: /);
+    assert.doesNotMatch(said, /why="fine"/);
+  });
+
   test("settings that cannot be", async () => {
     const base = ["--check", "--listen", "udp:127.0.0.1:5060", "--media-server", "default=udp:127.0.0.1:5070"];
     const tls = `tls:127.0.0.1:5061,certificate=${own.cert},key=${own.key}`;

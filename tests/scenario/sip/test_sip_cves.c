@@ -208,6 +208,36 @@ START_TEST(an_answer_goes_back_where_the_request_came_from)
 }
 END_TEST
 
+/* Where a client would send a call on is for the media server to judge: calls
+ * to premium numbers are made this way. */
+START_TEST(a_redirection_from_outside_is_told_not_followed)
+{
+    const struct sent *s;
+    char path[300];
+
+    request("REGISTER", "branch=z9hG4bKr", "a",
+            "Contact: <sip:x@a.invalid>\r\n");
+    s = world_expect("REGISTER", -1, WORLD_SERVER_A);
+    (void)snprintf(path, sizeof(path), "%s", world_value(s, "Path", 0));
+    world_from_server(WORLD_SERVER_A, 0,
+                      "INVITE sip:x@a.invalid SIP/2.0\r\n"
+                      "Via: SIP/2.0/UDP 10.0.0.10;branch=z9hG4bKi\r\n"
+                      "Max-Forwards: 70\r\nRoute: %s\r\n"
+                      "From: <sip:b@e.org>;tag=1\r\nTo: <sip:a@e.org>\r\n"
+                      "Call-ID: redirect\r\nCSeq: 1 INVITE\r\n\r\n",
+                      path);
+    s = world_expect("INVITE", 0, 0);
+    world_from_client(0, "%s",
+                      world_answer(s, 302, "t",
+                                   "Contact: <sip:900@10.0.0.11>, "
+                                   "<sip:900@198.51.100.9>\r\n"));
+    (void)world_expect("ACK", 0, 0);
+    s = world_expect("SIP/2.0 302", -1, WORLD_SERVER_A);
+    ck_assert_ptr_nonnull(strstr(s->text, "sip:900@198.51.100.9"));
+    expect_nothing();
+}
+END_TEST
+
 /* nathelper's alias= and path's received= name any address, unsigned. */
 START_TEST(an_unsigned_alias_or_received_opens_nothing)
 {
@@ -280,6 +310,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, an_unsolicited_notify_is_403);
     tcase_add_test(tc, bytes_that_are_no_sip_are_dropped);
     tcase_add_test(tc, an_answer_goes_back_where_the_request_came_from);
+    tcase_add_test(tc, a_redirection_from_outside_is_told_not_followed);
     tcase_add_test(tc, an_unsigned_alias_or_received_opens_nothing);
     tcase_add_test(tc, a_made_up_to_tag_opens_nothing);
     tcase_add_test(tc, a_second_message_in_a_frame_goes_nowhere);

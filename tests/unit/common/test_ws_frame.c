@@ -52,6 +52,25 @@ START_TEST(reads_a_masked_text)
 }
 END_TEST
 
+/* Byte by byte, over fragments and a ping between them. */
+START_TEST(knows_that_a_message_has_begun)
+{
+    static const char bytes[] = "\x01\x83\0\0\0\0Hel" /* not the last */
+                                "\x89\x80\0\0\0\0"
+                                "\x80\x82\0\0\0\0lo";
+    struct ws_message m;
+
+    ck_assert(!ws_reader_is_inside(&reader));
+    for (size_t i = 0; i < sizeof(bytes) - 2; i++) {
+        (void)feed(bytes + i, 1, &m);
+        ck_assert_msg(ws_reader_is_inside(&reader), "at %zu", i);
+    }
+    ck_assert_int_eq(feed(bytes + sizeof(bytes) - 2, 1, &m), 1);
+    ck_assert_span_eq(m.payload, "Hello");
+    ck_assert(!ws_reader_is_inside(&reader));
+}
+END_TEST
+
 START_TEST(reads_an_unmasked_text_as_client)
 {
     struct ws_message m;
@@ -418,6 +437,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, reads_a_masked_text);
     tcase_add_test(tc, reads_an_unmasked_text_as_client);
+    tcase_add_test(tc, knows_that_a_message_has_begun);
     tcase_add_test(tc, joins_the_fragments_of_a_text);
     tcase_add_test(tc, reads_ping_and_masked_pong);
     tcase_add_test(tc, reads_256_bytes_and_64k_of_binary);
