@@ -160,7 +160,9 @@ test("curl agrees on h2 and gets pages, uploads and empty answers", { skip: miss
     "0 chunked\n2 200");
   // An answer before the upload is over, and the rest of it is not taken.
   assert.match((await curl("/early", "--data-binary", `@${upload}`)).stdout, /^no\n2 403$/);
+  await proxy.waitLog(/GET \/hello status=200 .* http=2/);
   const http1 = await curl("/hello", "--http1.1");
+  await proxy.waitLog(/GET \/hello status=200 .* http=1/);
   assert.equal(http1.stdout, `hello localhost:${port}\n1.1 200`);
 });
 

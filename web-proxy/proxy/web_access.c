@@ -26,6 +26,7 @@ struct entry {
     char target[TARGET_TEXT];
     char host[HOST_TEXT];
     const char *client;
+    const char *http; /* version */
     int status;
     const char *upstream; /* NULL: nobody was asked */
     const char *link;
@@ -54,17 +55,17 @@ static void write_text(const struct entry *e)
     bool traced = e->trace[0] != '\0';
 
     if (!e->upstream) {
-        log_info("%s %s status=%d client=%s host=%s refused=true%s%s",
-                 e->method, e->target, e->status, e->client, e->host,
+        log_info("%s %s status=%d client=%s host=%s refused=true http=%s%s%s",
+                 e->method, e->target, e->status, e->client, e->host, e->http,
                  traced ? " trace=" : "", e->trace);
         return;
     }
     log_info("%s %s status=%d client=%s host=%s upstream=%s link=%s in=%" PRIu64
              " out=%" PRIu64 " queue=%" PRIu64 " connect=%" PRIu64
-             " first=%" PRIu64 " ms=%" PRIu64 "%s%s",
+             " first=%" PRIu64 " ms=%" PRIu64 " http=%s%s%s",
              e->method, e->target, e->status, e->client, e->host, e->upstream,
              e->link, e->in, e->out, e->queue, e->connect, e->first, e->whole,
-             traced ? " trace=" : "", e->trace);
+             e->http, traced ? " trace=" : "", e->trace);
 }
 
 /* The texts are printable and have their quotes and backslashes as \xNN: as
@@ -94,6 +95,7 @@ static void write_json(const struct entry *e)
     put_member(out, &at, "target", e->target);
     put_member(out, &at, "host", e->host);
     put_member(out, &at, "client", e->client);
+    put_member(out, &at, "http", e->http);
     if (e->trace[0])
         put_member(out, &at, "trace", e->trace);
     if (e->upstream) {
@@ -158,6 +160,7 @@ void access_log(const struct web_session *s, const struct web_exchange *x)
         return;
     e = (struct entry){
         .client = s->client_name.text,
+        .http = s->ops->version,
         .status = x->status,
         .upstream = x->upstream ? x->upstream->name : "files",
         .link = link_text(x),
@@ -184,6 +187,7 @@ void access_log_refused(const struct web_session *s,
     if (!is_chosen(s->core, status))
         return;
     e.client = s->client_name.text;
+    e.http = s->ops->version;
     e.status = status;
     e.trace = rq ? rq->trace.id : "";
     if (rq) {

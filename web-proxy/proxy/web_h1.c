@@ -282,6 +282,7 @@ static void h1_on_closed(struct web_session *s)
 /* ---- life ---- */
 
 static const struct session_ops h1_ops = {
+    .version = "1",
     .head = h1_head,
     .body = h1_body,
     .finish = h1_finish,

@@ -426,6 +426,7 @@ static void nothing(struct web_session *s)
 }
 
 static const struct session_ops h2_ops = {
+    .version = "2",
     .shutdown = h2_shutdown,
     .gone = h2_gone,
     .recycle = h2_recycle,

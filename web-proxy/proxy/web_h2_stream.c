@@ -380,6 +380,7 @@ static void stream_recycle(struct web_session *s)
 }
 
 static const struct session_ops stream_ops = {
+    .version = "2",
     .head = stream_head,
     .body = stream_body,
     .finish = stream_finish,

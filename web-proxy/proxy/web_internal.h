@@ -106,6 +106,8 @@ struct web_core {
  * (web_h2_stream.c), or the connection that carries those (web_h2.c), which
  * itself asks for nothing. */
 struct session_ops {
+    const char *version; /* of HTTP, for the log */
+
     /* To the client: a head, interim or final, as HTTP/1 writes it; content;
      * its end. 0, or an error: abort the session then. */
     int (*head)(struct web_session *s, struct span head);
