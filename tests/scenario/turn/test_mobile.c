@@ -370,6 +370,31 @@ START_TEST(lets_a_route_end_with_the_allocation)
 }
 END_TEST
 
+START_TEST(survives_every_failed_allocation_of_memory)
+{
+    for (long n = 0; n < 6; n++) {
+        struct world other;
+
+        if (n > 0)
+            world_stop(&world);
+        begin();
+        world_start_beside(&other, &world, &options);
+        ck_assert_int_eq(actor_challenge(&away), STUN_UNAUTHENTICATED);
+        mem_fail_at(n);
+        (void)refresh_from(&away, 600);
+        mem_fail_at(-1);
+        ck_assert(away.code == 0 || away.code == STUN_INSUFFICIENT_CAPACITY);
+        ck_at(&home);
+        mem_fail_at(n);
+        (void)turn_core_route(other.core, &away.id, WORLD_WORKER);
+        mem_fail_at(-1);
+        turn_core_unroute(other.core, &away.id);
+        ck_assert(!turn_core_has_client(other.core, &away.id, other.now));
+        world_stop_beside(&other);
+    }
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("turn_mobile");
@@ -393,6 +418,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, is_found_from_another_worker);
     tcase_add_test(tcase, tells_connections_where_they_belong);
     tcase_add_test(tcase, lets_a_route_end_with_the_allocation);
+    tcase_add_test(tcase, survives_every_failed_allocation_of_memory);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -670,6 +670,27 @@ START_TEST(ignores_news_of_connections_that_are_over)
 }
 END_TEST
 
+START_TEST(survives_every_failed_allocation_of_memory)
+{
+    for (long n = 0; n < 6; n++) {
+        if (n > 0)
+            world_stop(&world);
+        begin();
+        ck_assert_int_eq(actor_permit(&alice, "198.51.100.9"), 0);
+        mem_fail_at(n);
+        (void)start_connect(&alice, peer);
+        mem_fail_at(-1);
+        ck_assert(alice.code == -1 || alice.code == STUN_INSUFFICIENT_CAPACITY);
+        ck_assert_uint_eq(world_open_pipes(&world), alice.code == -1);
+        mem_fail_at(n);
+        (void)world_peer_connects(&world, &relayed, "198.51.100.9:40000");
+        mem_fail_at(-1);
+        ck_assert_uint_eq(world.stats.tcp_connections,
+                          world_open_pipes(&world));
+    }
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("turn_tcp");
@@ -709,6 +730,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, closes_on_peers_over_the_limit);
     tcase_add_test(tcase, holds_back_what_is_over_the_bandwidth);
     tcase_add_test(tcase, ignores_news_of_connections_that_are_over);
+    tcase_add_test(tcase, survives_every_failed_allocation_of_memory);
     suite_add_tcase(suite, tcase);
     return suite;
 }
