@@ -211,6 +211,16 @@ static void make_egress(struct maker *m, const struct web_config_egress *e)
     }
 }
 
+/* Where checks go that have a port of their own. */
+static bool checked_end(struct maker *m, const struct web_config_upstream *u,
+                        size_t k, struct ctl_end *ret_end)
+{
+    struct endpoint e = u->urls.items[k];
+
+    e.port = e.addr.port = u->check_port;
+    return named_end(m, &e, ret_end);
+}
+
 static void make_web(struct maker *m)
 {
     static const char *const whys[] = {
@@ -244,6 +254,9 @@ static void make_web(struct maker *m)
             if (named_end(m, &u->urls.items[k], &to))
                 flows_add(m->flows, CTL_TCP, &from, &to,
                           "requests for back end \"%s\"", u->name);
+            if (u->check_port && checked_end(m, u, k, &to))
+                flows_add(m->flows, CTL_TCP, &from, &to,
+                          "checks of back end \"%s\"", u->name);
         }
     }
 }

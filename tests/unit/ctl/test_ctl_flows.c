@@ -155,6 +155,18 @@ START_TEST(back_ends_are_reached_when_a_route_leads_there)
 }
 END_TEST
 
+START_TEST(checks_may_have_a_port_of_their_own)
+{
+    build(topo_text,
+          "{'listen': ['http:0.0.0.0:80'], 'route': ['/=uc'],"
+          " 'upstream': [{'name': 'uc', 'url': 'http://10.0.0.20:80',"
+          "  'check-path': '/up', 'check-port': 8090}]}",
+          NULL, NULL);
+    ck_assert(says("edge 10.1.0.1,10.0.0.20,tcp,any,80,"));
+    ck_assert(says("edge 10.1.0.1,10.0.0.20,tcp,any,8090,"));
+}
+END_TEST
+
 START_TEST(sip_goes_both_ways_between_proxy_and_media_server)
 {
     build(topo_text, web_text, sip_text, NULL);
@@ -308,6 +320,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, back_ends_are_reached_when_a_route_leads_there);
     tcase_add_test(tc, streams_and_the_way_out_lead_where_they_say);
     tcase_add_test(tc, sip_goes_both_ways_between_proxy_and_media_server);
+    tcase_add_test(tc, checks_may_have_a_port_of_their_own);
     tcase_add_test(tc, a_websocket_with_nothing_in_front_is_for_clients);
     tcase_add_test(tc, a_websocket_of_a_trusted_proxy_is_for_it_alone);
     tcase_add_test(tc, relays_reach_allowed_peers_and_the_internet);
