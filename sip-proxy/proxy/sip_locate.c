@@ -185,10 +185,13 @@ int sip_locate_begin(struct sip_locate *l, const struct sip_locate_query *query,
 static void take_naptr(struct sip_locate *l, const struct dns_records *records)
 {
     struct dns_records ordered = *records;
+    bool is_sip = false;
 
     dns_naptr_order(&ordered);
     for (size_t i = 0; i < ordered.n; i++) {
         const struct dns_naptr *r = &ordered.naptr[i];
+
+        is_sip = is_sip || strncmp(r->service, "SIP", 3) == 0;
 
         for (size_t k = 0; k < ARRAY_SIZE(services); k++) {
             if (r->flag == 's' && strcmp(r->service, services[k].naptr) == 0 &&
@@ -196,6 +199,9 @@ static void take_naptr(struct sip_locate *l, const struct dns_records *records)
                 ask_srv(l, "", r->replacement, services[k].transport);
         }
     }
+    /* A domain that says how it wants to be reached is not reached in another
+     * way: who offers TLS alone is not to be asked over UDP. */
+    l->is_refused = is_sip && l->n_next == 0;
 }
 
 static void take_srv(struct sip_locate *l, const struct sip_ask *from,
@@ -311,7 +317,7 @@ static int step_over(struct sip_locate *l)
     sort_asks(l->next, l->n_next);
     if (l->kind == SIP_LOCATE_PARTNER)
         keep_first_service(l);
-    if (l->n_next == 0 && was == SIP_ASK_NAPTR)
+    if (l->n_next == 0 && was == SIP_ASK_NAPTR && !l->is_refused)
         ask_services(l);
     else if (l->n_next == 0 && !l->is_refused)
         ask_host(l, asked_one ? asked : fallback(l));

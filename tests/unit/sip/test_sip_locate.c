@@ -261,6 +261,26 @@ START_TEST(sips_takes_tls_or_nothing)
 }
 END_TEST
 
+START_TEST(who_offers_tls_alone_is_not_asked_over_udp)
+{
+    rr("example.org NAPTR 1 1 SIPS+D2T _sips._tcp.example.org");
+    rr("_sip._udp.example.org SRV 0 0 5060 a.example.org");
+    rr("_sips._tcp.example.org SRV 0 0 5061 a.example.org");
+    rr("a.example.org A 192.0.2.1");
+    ck_assert_int_eq(
+        run((struct sip_locate_query){.host = span_str("example.org"),
+                                      .transports = 1U << SIP_UDP}),
+        ERR_RESOLVE);
+    /* Other services of the domain say nothing about this one. */
+    setup();
+    rr("example.org NAPTR 1 1 RELAY:TURN.UDP _turn._udp.example.org");
+    rr("_sip._udp.example.org SRV 0 0 5060 a.example.org");
+    rr("a.example.org A 192.0.2.1");
+    ck_assert_int_eq(run_name("example.org"), 0);
+    expect(0, "0 udp 192.0.2.1:5060");
+}
+END_TEST
+
 START_TEST(a_service_that_is_not_offered_has_no_fallback)
 {
     rr("_sip._tcp.example.org SRV 0 0 0 ");
@@ -336,6 +356,7 @@ Suite *unit_suite(void)
     tcase_add_test(t, a_given_transport_asks_its_own_service_only);
     tcase_add_test(t, a_configured_name_asks_for_no_records);
     tcase_add_test(t, sips_takes_tls_or_nothing);
+    tcase_add_test(t, who_offers_tls_alone_is_not_asked_over_udp);
     tcase_add_test(t, a_service_that_is_not_offered_has_no_fallback);
     tcase_add_test(t, a_partner_is_found_by_its_federation_record);
     tcase_add_test(t, a_partner_without_it_by_sips_then_by_its_address);
