@@ -272,6 +272,8 @@ static int new_session(struct h2_server *h2)
     if (err == 0) {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
+        nghttp2_option_set_max_send_header_block_length(option,
+                                                        2 * H2_HEAD_MAX);
         nghttp2_option_set_max_outbound_ack(option, OUTPUT_FRAMES);
         err = nghttp2_session_server_new3(&h2->session, callbacks, h2, option,
                                           &memory);

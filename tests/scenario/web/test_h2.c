@@ -160,6 +160,33 @@ START_TEST(head_and_304_have_no_content)
 }
 END_TEST
 
+/* As large as the settings allow; nghttp2 by itself would not send it. */
+START_TEST(a_large_head_of_an_answer_goes_on)
+{
+    static char text[66000];
+    struct fake_io *server;
+    size_t len;
+    int32_t id;
+
+    fake.site.limits.answer_head_max = 65536;
+    start();
+    id = h2_get(c, "/");
+    server = fake_dialled();
+    len = (size_t)snprintf(text, sizeof(text),
+                           "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
+    for (int i = 0; i < 90; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "a%02d: ", i);
+        memset(text + len, '~', 716);
+        len += 716;
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "\r\n");
+    }
+    snprintf(text + len, sizeof(text) - len, "\r\n");
+    answer(server, text);
+    ck_assert_int_eq(h2_seen_of(c, id)->status, 200);
+    ck_assert(h2_seen_of(c, id)->ended);
+}
+END_TEST
+
 START_TEST(interim_answers_come_first)
 {
     struct fake_io *server;
@@ -800,6 +827,7 @@ static Suite *suite_of(void)
     tcase_add_test(tc, many_at_once_are_answered_in_any_order);
     tcase_add_test(tc, chunks_become_data_and_trailers_follow);
     tcase_add_test(tc, head_and_304_have_no_content);
+    tcase_add_test(tc, a_large_head_of_an_answer_goes_on);
     tcase_add_test(tc, interim_answers_come_first);
     tcase_add_test(tc, content_with_a_length_keeps_it);
     tcase_add_test(tc, content_without_a_length_goes_in_chunks);
