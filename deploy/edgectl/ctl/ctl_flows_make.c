@@ -287,14 +287,56 @@ static bool is_behind_web(const struct maker *m, const struct addr *listen)
     return false;
 }
 
+/* To each place a partner may be in: where it is said to be, or where DNS will
+ * say it is (on the usual port: SRV may name another one). */
+static void to_partner(struct maker *m, const struct ctl_end *from,
+                       const struct sip_partner_setting *p)
+{
+    const struct topo *t = m->flows->topo;
+    struct ctl_end to = {.ports = one_port(5061)};
+
+    if (p->address.scheme) {
+        if (p->address.addr.family == from->addr.family &&
+            named_end(m, &p->address, &to))
+            flows_add(m->flows, CTL_TCP, from, &to, "SIP to partner %s",
+                      p->domain);
+        return;
+    }
+    ask_dns(m, p->domain);
+    for (size_t z = 0; z < t->zones.n; z++) {
+        to.place = z;
+        if (t->zones.items[z].clients && t->zones.items[z].networks.n == 0)
+            flows_add(m->flows, CTL_TCP, from, &to, "SIP to partner %s",
+                      p->domain);
+    }
+}
+
+static void make_partners(struct maker *m, const struct sip_config *sip,
+                          const struct sip_listen *l)
+{
+    const struct addr *at = &l->address.addr;
+    struct ctl_end from;
+
+    from_clients(m, CTL_TCP, at, "SIP of federation partners");
+    for (size_t i = 0; reached_by(m, at, i, &from); i++) {
+        from.ports = any_port;
+        for (size_t p = 0; p < sip->partners.n; p++)
+            to_partner(m, &from, &sip->partners.items[p]);
+    }
+}
+
 static void make_sip_outside(struct maker *m, const struct sip_config *sip,
                              const struct sip_listen *l)
 {
-    bool udp = sip_config_transport(&l->address) == SIP_UDP;
+    enum sip_transport transport = sip_config_transport(&l->address);
     const struct addr *at = &l->address.addr;
 
-    if (udp)
+    if (transport == SIP_UDP)
         from_clients(m, CTL_UDP, at, "SIP of clients");
+    else if (l->partners)
+        make_partners(m, sip, l);
+    else if (transport == SIP_TCP || transport == SIP_TLS)
+        from_clients(m, CTL_TCP, at, "SIP of clients");
     else if (is_behind_web(m, at))
         return; /* make_web() has it */
     else if (sip->trusted_proxies.n)
@@ -304,10 +346,20 @@ static void make_sip_outside(struct maker *m, const struct sip_config *sip,
         from_clients(m, CTL_TCP, at, "SIP over WebSocket");
 }
 
-/* `first` of its family: what the proxy sends from. */
+/* "sip:" and "sips:" leave it to DNS. */
+static bool speaks(const struct sip_media_server *server,
+                   const struct sip_listen *listen)
+{
+    return strncmp(server->server.scheme, "sip", 3) == 0 ||
+           strcmp(server->server.scheme, listen->address.scheme) == 0;
+}
+
+/* `first` of its kind: what the proxy sends from. */
 static void make_sip_inside(struct maker *m, const struct sip_config *sip,
                             const struct sip_listen *l, bool first)
 {
+    enum ctl_protocol protocol =
+        sip_config_transport(&l->address) == SIP_UDP ? CTL_UDP : CTL_TCP;
     const struct addr *at = &l->address.addr;
     struct ctl_end here_end, server;
 
@@ -318,41 +370,38 @@ static void make_sip_inside(struct maker *m, const struct sip_config *sip,
 
             if ((ms->server.addr.family != ADDR_NONE &&
                  ms->server.addr.family != at->family) ||
-                !named_end(m, &ms->server, &server))
+                !speaks(ms, l) || !named_end(m, &ms->server, &server))
                 continue;
+            from = here_end;
+            if (protocol == CTL_TCP) /* a connection has a port of its own */
+                from.ports = any_port;
             if (first && i == 0)
-                flows_add(m->flows, CTL_UDP, &here_end, &server,
+                flows_add(m->flows, protocol, &from, &server,
                           "SIP to media servers of group \"%s\"", ms->group);
             from = server;
             from.ports = any_port;
-            flows_add(m->flows, CTL_UDP, &from, &here_end,
+            flows_add(m->flows, protocol, &from, &here_end,
                       "SIP from media servers");
         }
     }
-    from_nets(m, CTL_UDP, at, &sip->inside_sources, "SIP from inside");
-}
-
-static bool is_inside(const struct sip_listen *l)
-{
-    return l->zone == SIP_ZONE_INTERNAL ||
-           (l->zone == SIP_ZONE_AUTO &&
-            sip_config_transport(&l->address) == SIP_UDP);
+    from_nets(m, protocol, at, &sip->inside_sources, "SIP from inside");
 }
 
 static void make_sip(struct maker *m, const struct sip_config *sip)
 {
-    bool had[ADDR_V6 + 1] = {false};
+    bool had[SIP_TLS + 1][ADDR_V6 + 1] = {{false}};
 
     for (size_t i = 0; i < sip->listen.n; i++) {
         const struct sip_listen *l = &sip->listen.items[i];
-        uint8_t family = l->address.addr.family;
+        bool *was_there =
+            &had[sip_config_transport(&l->address)][l->address.addr.family];
 
-        if (!is_inside(l)) {
+        if (sip_config_zone(l) == SIP_OUTSIDE) {
             make_sip_outside(m, sip, l);
             continue;
         }
-        make_sip_inside(m, sip, l, !had[family]);
-        had[family] = true;
+        make_sip_inside(m, sip, l, !*was_there);
+        *was_there = true;
     }
 }
 

@@ -176,6 +176,26 @@ START_TEST(sip_goes_both_ways_between_proxy_and_media_server)
 }
 END_TEST
 
+START_TEST(sip_over_tcp_is_tcp_and_partners_are_reached)
+{
+    build(topo_text, NULL,
+          "{'listen': ['tls:10.1.0.1:443', 'tcp:10.1.0.1:5060',"
+          "  {'address': 'tls:10.1.0.1:5061', 'partners': true}],"
+          " 'certificate': 'c', 'key': 'k', 'partner-ca': 'p',"
+          " 'domain': ['ours.example'],"
+          " 'partner': ['one.example=tls:192.0.2.9:5071', 'two.example'],"
+          " 'media-server': ['default=tcp:10.0.0.10:5060']}",
+          NULL);
+    ck_assert(says("edge 10.1.0.1,mds 10.0.0.10,tcp,any,5060,"));
+    ck_assert(says("mds 10.0.0.10,edge 10.1.0.1,tcp,any,5060,"));
+    ck_assert(!says("udp,5060"));
+    ck_assert(says("internet,edge 10.1.0.1,tcp,any,443,"));
+    ck_assert(says("internet,edge 10.1.0.1,tcp,any,5061,"));
+    ck_assert(says("192.0.2.9,tcp,any,5071,"));
+    ck_assert(says("edge 10.1.0.1,internet,tcp,any,5061,"));
+}
+END_TEST
+
 START_TEST(a_websocket_with_nothing_in_front_is_for_clients)
 {
     build(topo_text, NULL,
@@ -320,6 +340,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, back_ends_are_reached_when_a_route_leads_there);
     tcase_add_test(tc, streams_and_the_way_out_lead_where_they_say);
     tcase_add_test(tc, sip_goes_both_ways_between_proxy_and_media_server);
+    tcase_add_test(tc, sip_over_tcp_is_tcp_and_partners_are_reached);
     tcase_add_test(tc, checks_may_have_a_port_of_their_own);
     tcase_add_test(tc, a_websocket_with_nothing_in_front_is_for_clients);
     tcase_add_test(tc, a_websocket_of_a_trusted_proxy_is_for_it_alone);
