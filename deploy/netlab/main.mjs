@@ -106,6 +106,7 @@ class Lab {
         .replaceAll("/etc/edge/", `${this.dir}/etc/`));
     fs.writeFileSync(this.in("turn.secret"), this.secrets.turn);
     fs.writeFileSync(this.in("sip-token.key"), this.secrets.token);
+    fs.writeFileSync(this.in("demo-sip.secret"), this.secrets.sip);
     const script = path.join(demo, "certificates");
     await must(script, this.in("outside"), ...Object.keys(this.plan.lab.names));
     await must(script, this.in("inside"), ...this.plan.lab["inside-names"]);

@@ -189,8 +189,12 @@ export class TurnClient {
       const timer = setTimeout(() => done(null), timeout);
       this.waiting.set(tid.toString("hex"), (msg) => { clearTimeout(timer); done(msg); });
     });
-    this.write(message(method, tid, all));
+    const bytes = message(method, tid, all);
+    this.write(bytes);
+    // Only who asks for it repeats lost requests (`resend`, ms).
+    const again = this.resend && setInterval(() => { if (!this.closed) this.write(bytes); }, this.resend);
     const msg = await answer;
+    clearInterval(again);
     this.waiting.delete(tid.toString("hex"));
     if (msg?.attrs.has(ATTR.nonce)) this.nonce = Buffer.from(msg.attrs.get(ATTR.nonce));
     return msg;
