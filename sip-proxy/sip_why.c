@@ -3,6 +3,7 @@
 
 #include "app/json.h"
 #include "base/mem.h"
+#include "proxy/sip_flow.h"
 #include "sip_worker.h"
 
 #include <stdio.h>
@@ -135,6 +136,21 @@ static void put_target(struct buf *json, const char *key,
     json_str(json, text);
 }
 
+/* The federation partner by its domain, while it is configured. */
+static void put_partner(const struct sip_shared *shared, uint32_t tag,
+                        struct buf *json)
+{
+    const struct sip_config *cfg = config_values(daemon_config(shared->daemon));
+
+    for (size_t i = 0; tag && i < cfg->partners.n; i++) {
+        if (sip_name_tag(span_str(cfg->partners.items[i].domain)) != tag)
+            continue;
+        json_key(json, "partner");
+        json_str(json, cfg->partners.items[i].domain);
+        return;
+    }
+}
+
 static void put_entry(const struct sip_shared *shared,
                       const struct sip_trail_entry *e, unsigned worker,
                       uint64_t now, struct buf *json)
@@ -161,6 +177,7 @@ static void put_entry(const struct sip_shared *shared,
     json_str(json, sip_trail_rule_str(e->rule));
     json_key(json, "token");
     json_str(json, sip_trail_token_str(e->token));
+    put_partner(shared, e->partner, json);
     if (e->refusal) {
         json_key(json, "refused");
         json_str(json, e->refusal);

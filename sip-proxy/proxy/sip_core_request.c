@@ -34,6 +34,7 @@ static void find_way(struct sip_core *core, struct sip_flow *flow,
 {
     sip_route_request(core, &core->msg, flow, route);
     note_route(core, route);
+    sip_trail_partner(core->trail, core->trail_number, route->partner);
     if (route->kind == SIP_ROUTE_CLIENT && route->partner)
         sip_partner_connect(core, route, core->now);
     if (route->kind == SIP_ROUTE_CLIENT &&

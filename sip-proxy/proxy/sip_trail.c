@@ -78,6 +78,14 @@ void sip_trail_route(struct sip_trail *trail, uint64_t number,
     e->token = token;
 }
 
+void sip_trail_partner(struct sip_trail *trail, uint64_t number, uint32_t tag)
+{
+    struct sip_trail_entry *e = find(trail, number);
+
+    if (e)
+        e->partner = tag;
+}
+
 void sip_trail_refused(struct sip_trail *trail, uint64_t number,
                        const char *label, unsigned status,
                        enum sip_trail_token token, uint64_t now)

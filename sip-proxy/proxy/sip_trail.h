@@ -49,6 +49,7 @@ struct sip_trail_entry {
     enum sip_trail_token token;
     const char *refusal; /* label, static; NULL: not refused */
     uint32_t cseq;
+    uint32_t partner; /* sip_partner_tag() of whom it is from or for; 0: none */
     bool in_dialog;
     uint8_t tries;   /* targets it was sent to */
     uint16_t status; /* the last one given to the sender; 0: none */
@@ -75,6 +76,7 @@ void sip_trail_route(struct sip_trail *trail, uint64_t number,
 void sip_trail_refused(struct sip_trail *trail, uint64_t number,
                        const char *label, unsigned status,
                        enum sip_trail_token token, uint64_t now);
+void sip_trail_partner(struct sip_trail *trail, uint64_t number, uint32_t tag);
 void sip_trail_sent(struct sip_trail *trail, uint64_t number,
                     const struct sip_target *to);
 void sip_trail_answered(struct sip_trail *trail, uint64_t number,

@@ -172,6 +172,11 @@ describe("who may connect", { skip: need }, () => {
     const [entry] = JSON.parse(body).requests;
     assert.equal(entry.answer, 403);
     assert.match(body, /partner_from/);
+    const good_ = token();
+    await sClient(edge.tls, ask(P, { callId: good_ }), { ...certs.URI, ca: good.ca });
+    const why = JSON.parse((await edge.admin(`/sip/why?call-id=${good_}`)).body).requests[0];
+    assert.equal(why.partner, "partner.example");
+    assert.equal(why.rule, "to a media server");
   });
 
   test("a reload blocks at once, on open connections too, and lets in again", async () => {
