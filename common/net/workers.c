@@ -22,7 +22,10 @@ struct workers {
     unsigned deadline_ms; /* written before the threads are asked to stop */
     pthread_mutex_t lock;
     pthread_cond_t started;
+    pthread_cond_t stopped;
     unsigned n_started; /* start hooks that have returned */
+    unsigned n_threads;
+    unsigned n_stopped; /* those of them that will not post any more */
     unsigned count;
     struct worker_thread threads[];
 };
@@ -46,28 +49,51 @@ static void report_start(struct worker_thread *t, int result)
     pthread_mutex_unlock(&t->workers->lock);
 }
 
+/* A worker may post to another one until its own stop hook has returned: so
+ * none is freed before all have come here. */
+static unsigned meet_at_end(struct workers *workers)
+{
+    unsigned deadline_ms;
+
+    pthread_mutex_lock(&workers->lock);
+    workers->n_stopped++;
+    pthread_cond_broadcast(&workers->stopped);
+    while (workers->n_stopped < workers->n_threads)
+        pthread_cond_wait(&workers->stopped, &workers->lock);
+    deadline_ms = workers->deadline_ms;
+    pthread_mutex_unlock(&workers->lock);
+    return deadline_ms;
+}
+
+/* The start hook has failed: nobody waits for this one. */
+static void leave_early(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    workers->n_stopped++;
+    pthread_cond_broadcast(&workers->stopped);
+    pthread_mutex_unlock(&workers->lock);
+}
+
 static void *thread_main(void *arg)
 {
     struct worker_thread *t = arg;
     const struct workers_config *config = &t->workers->config;
-    unsigned deadline_ms;
     int err;
 
     name_thread(t);
     uv_update_time(&t->worker->loop);
     err = config->start(t->worker, config->arg);
     report_start(t, err);
-    if (err < 0)
+    if (err < 0) {
+        leave_early(t->workers);
         return NULL;
+    }
 
     while (!atomic_load(&t->worker->stop_requested))
         worker_run(t->worker);
     worker_close_mail(t->worker);
     config->stop(t->worker, config->arg);
-    pthread_mutex_lock(&t->workers->lock);
-    deadline_ms = t->workers->deadline_ms;
-    pthread_mutex_unlock(&t->workers->lock);
-    t->result = worker_free(t->worker, deadline_ms);
+    t->result = worker_free(t->worker, meet_at_end(t->workers));
     t->worker = NULL;
     return NULL;
 }
@@ -96,6 +122,7 @@ static int start_all(struct workers *workers)
         err = start_thread(&workers->threads[asked]);
 
     pthread_mutex_lock(&workers->lock);
+    workers->n_threads = asked;
     while (workers->n_started < asked)
         pthread_cond_wait(&workers->started, &workers->lock);
     for (unsigned i = 0; i < asked && err == 0; i++)
@@ -121,6 +148,7 @@ int workers_start(struct workers **ret_workers,
     workers->deadline_ms = 1000;
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->started, NULL);
+    pthread_cond_init(&workers->stopped, NULL);
 
     for (unsigned i = 0; i < config->count && err == 0; i++) {
         workers->threads[i].workers = workers;
@@ -171,6 +199,7 @@ int workers_stop(struct workers *workers, unsigned deadline_ms)
             err = result;
     }
     pthread_cond_destroy(&workers->started);
+    pthread_cond_destroy(&workers->stopped);
     pthread_mutex_destroy(&workers->lock);
     mem_free(workers);
     return err;
