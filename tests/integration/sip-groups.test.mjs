@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { spawn } from "node:child_process";
 import { after, describe, test } from "node:test";
-import { freePort, makeCertificates, missing, root, runProgram, scratch, startDaemon, waitFor } from "../support/edge.mjs";
+import { freePort, makeCertificates, missing, root, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
 import { SipStream, SipWs, request, token, uriOf } from "../support/sip.mjs";
+import { ackRefusal, answer, answerInside, optional, recv, scenario, send, sippCalls, sippServer } from "../support/sipp.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
 
@@ -136,66 +136,63 @@ describe("drain and reload", () => {
   });
 });
 
-/* --- SIPp --- */
-
-const head = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="s">';
-const lines = (...rows) => `<![CDATA[\n${rows.join("\n")}\n\n]]>`;
-
-/** A media server that refuses every call. */
-const refuses = (status, ...more) => `${head}<recv request="INVITE"/><send retrans="500">${lines(`SIP/2.0 ${status} No`,
-  "[last_Via:]", "[last_From:]", "[last_To:];tag=r[call_number]", "[last_Call-ID:]", "[last_CSeq:]", ...more,
-  "Content-Length: 0")}</send><recv request="ACK"/></scenario>`;
-
-/** A caller that is refused. */
-const refused = (status) => `${head}<send retrans="500">${lines("INVITE sip:bob@default SIP/2.0",
-  "Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport", "Max-Forwards: 70",
-  "From: <sip:a[call_number]@default>;tag=[call_number]", "To: <sip:bob@default>", "Call-ID: [call_id]", "CSeq: 1 INVITE",
-  "Contact: <sip:a@[local_ip]:[local_port]>", "Content-Length: 0")}</send><recv response="100" optional="true"/>
-  <recv response="${status}"/><send>${lines("ACK sip:bob@default SIP/2.0", "[last_Via:]", "Max-Forwards: 70",
-  "From: <sip:a[call_number]@default>;tag=[call_number]", "[last_To:]", "Call-ID: [call_id]", "CSeq: 1 ACK",
-  "Content-Length: 0")}</send></scenario>`;
-
-function sipp(file, port) {
-  const child = spawn("sipp", ["-sf", file, "-i", "127.0.0.1", "-p", String(port), "-nostdin"],
-    { cwd: scratch(), stdio: "ignore" });
-  const closed = new Promise((done) => child.on("close", done));
-  process.on("exit", () => child.kill("SIGKILL"));
-  return { async stop() {
-    child.kill("SIGKILL");
-    await closed;
-  } };
-}
-
-function scenario(text) {
-  const file = path.join(scratch(), "scenario.xml");
-  fs.writeFileSync(file, text);
-  return file;
-}
-
 const uas = path.join(root, "tests/bench/sip/uas.xml"), uac = path.join(root, "tests/bench/sip/uac.xml");
 
-describe("SIPp's refusals", { skip: missing("sipp") }, () => {
-  async function run(first, second, caller, calls) {
-    const ports = [await freePort(), await freePort()], out = await freePort(), local = await freePort();
-    const servers = [sipp(first, ports[0]), sipp(second, ports[1])];
+describe("SIPp", { skip: missing("sipp") }, () => {
+  async function run(files, caller, calls, row = (i) => `priority=${i}`) {
+    const servers = [];
+    for (const file of files) servers.push(await sippServer(file));
+    const out = await freePort();
     const proxy = await startDaemon("sip-proxy", { args: ["--listen", `udp:127.0.0.1:${out},zone=external`,
       "--listen", "udp:127.0.0.1:0", "--probe-interval", "0", "--workers", "1", "--drain-time", "100ms", "--down-after", "100",
-      "--media-server", `default=udp:127.0.0.1:${ports[0]}`, "--media-server", `default=udp:127.0.0.1:${ports[1]},priority=1`] });
-    const ended = await runProgram("sipp", [`127.0.0.1:${out}`, "-sf", caller, "-i", "127.0.0.1", "-p", String(local),
-      "-nostdin", "-m", String(calls), "-r", "50"], { cwd: scratch(), timeout: 60000 });
+      ...servers.flatMap((s, i) => ["--media-server", `default=udp:127.0.0.1:${s.port},${row(i)}`])] });
+    const ended = await sippCalls(out, caller, ["-m", String(calls), "-r", "50"]);
     assert.equal(ended.code, 0, ended.stdout.slice(-2000));
-    const failovers = await figure(proxy, "failovers_total");
+    const seen = { failovers: await figure(proxy, "failovers_total"), answers: await figure(proxy, "answers_total") };
     await proxy.stop();
-    for (const server of servers) await server.stop();
-    return failovers;
+    for (const s of servers) await s.stop();
+    return seen;
   }
 
+  const refuses = (status, headers) => scenario(recv("INVITE"), answer(status, { retrans: true, headers }), recv("ACK"));
+  const refused = (status) => scenario(send("INVITE"), optional(100), optional(180), recv(status), ackRefusal());
+
   test("503: every call goes on to the next server, none fails", async () => {
-    assert.equal(await run(scenario(refuses(503)), uas, uac, 20), 20);
+    assert.deepEqual(await run([refuses(503), uas], uac, 20), { failovers: 20, answers: 20 });
   });
 
   test("302 and 486 are the callee's word and go to the caller", async () => {
-    assert.equal(await run(scenario(refuses(302, "Contact: <sip:carol@default>")), uas, scenario(refused(302)), 10), 0);
-    assert.equal(await run(scenario(refuses(486)), uas, scenario(refused(486)), 10), 0);
+    const redirects = refuses(302, ["Contact: <sip:carol@default>"]);
+    assert.equal((await run([redirects, uas], refused(302), 10)).failovers, 0);
+    assert.equal((await run([refuses(486), uas], refused(486), 10)).failovers, 0);
+  });
+
+  test("a call is cancelled while it rings", async () => {
+    const rings = scenario(recv("INVITE"), answer(180), recv("CANCEL"),
+      answerInside(200), answer(487, { retrans: true }).replace("[last_CSeq:]", "CSeq: 1 INVITE"), recv("ACK"));
+    const cancels = scenario(send("INVITE"), optional(100), recv("180"), send("CANCEL", { branch: "[branch-3]" }),
+      recv("200"), recv("487"), ackRefusal());
+    await run([rings], cancels, 10);
+  });
+
+  test("a call to two servers at once: one takes it, the other is told to stop ringing", async () => {
+    const rings = scenario(recv("INVITE"), answer(180), recv("CANCEL"), answerInside(200),
+      answer(487, { retrans: true }).replace("[last_CSeq:]", "CSeq: 1 INVITE"), recv("ACK"));
+    const takes = scenario(recv("INVITE"), answer(180), '<pause milliseconds="200"/>', answer(200, { retrans: true }),
+      recv("ACK"), recv("BYE"), answerInside(200));
+    const calls = scenario(send("INVITE"), optional(100), optional(180), optional(180), recv("200", 'rrs="true"'),
+      send("ACK", { inside: true }), send("BYE", { cseq: 2, inside: true }), recv("200"));
+    const seen = await run([rings, takes], calls, 10, () => "fork=true");
+    assert.deepEqual(seen, { failovers: 0, answers: 10 });
+  });
+
+  test("a call is put on hold and taken back, then ends", async () => {
+    const talk = (answers) => scenario(recv("INVITE"), answer(180), answer(200, { retrans: true }), recv("ACK"),
+      ...Array(2).fill([recv("INVITE"), answerInside(200, { retrans: true }), recv("ACK")]).flat(), recv("BYE"), answers);
+    const hold = (cseq) => [send("INVITE", { cseq, inside: true }), optional(100), recv("200"),
+      send("ACK", { cseq, inside: true })];
+    const caller = scenario(send("INVITE"), optional(100), optional(180), recv("200", 'rrs="true"'),
+      send("ACK", { inside: true }), ...hold(2), ...hold(3), send("BYE", { cseq: 4, inside: true }), recv("200"));
+    await run([talk(answerInside(200))], caller, 10);
   });
 });
