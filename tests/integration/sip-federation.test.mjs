@@ -23,13 +23,13 @@ const metric = async (daemon, name) => {
 };
 
 /** An edge for ours.example: TLS for partners, UDP for the media server. */
-async function startEdge({ ca, own, asterisk, partners, more = {}, args = [] }) {
+async function startEdge({ ca, own, asterisk, partners, more = {}, listen = [], args = [] }) {
   const tls = await freePort(), udp = await freePort();
   const dir = scratch("federation-edge-");
   const settings = {
     listen: [
       { address: `tls:127.0.0.1:${tls}`, partners: true, certificate: own.cert, key: own.key },
-      `udp:127.0.0.1:${udp}`,
+      `udp:127.0.0.1:${udp}`, ...listen,
     ],
     "media-server": [`default=${asterisk.address}`],
     domain: ["ours.example", "private.example"],
@@ -195,6 +195,40 @@ describe("who may connect", { skip: need }, () => {
     assert.equal((await sClient(edge.tls, ask(P), { ...certs["server only"], ca: good.ca })).status, 200);
     assert.equal((await sClient(edge.tls, ask(P), { ...certs.expired, ca: good.ca })).status, 0);
     await stream.close();
+  });
+
+  test("new certificates and authorities with a reload, each listener its own", async () => {
+    const served = async (port) => {
+      const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+      await new Promise((done, fail) => socket.on("secureConnect", done).on("error", fail));
+      const { subjectaltname } = socket.getPeerCertificate();
+      socket.destroy();
+      return subjectaltname;
+    };
+    const users = await good.issue({ san: ["DNS:users.ours.example"] });
+    const port = await freePort();
+    const dir = scratch("renew-"), cert = path.join(dir, "cert.pem"), key = path.join(dir, "key.pem"), ca = path.join(dir, "ca.pem");
+    fs.copyFileSync(own.cert, cert);
+    fs.copyFileSync(own.key, key);
+    fs.copyFileSync(good.ca, ca);
+    const edge2 = await startEdge({ ca, own: { cert, key }, asterisk, partners: [{ domain: "partner.example" }],
+      listen: [`tls:127.0.0.1:${port},certificate=${users.cert},key=${users.key}`] });
+    assert.match(await served(port), /users\.ours\.example/);
+    const renewed = await other.issue({ san: ["URI:sip:ours.example", "DNS:renewed.ours.example"] });
+    fs.copyFileSync(renewed.cert, cert);
+    fs.copyFileSync(renewed.key, key);
+    fs.copyFileSync(other.ca, ca);
+    await edge2.change({});
+    assert.match(await served(edge2.tls), /renewed\.ours\.example/);
+    assert.match(await served(port), /users\.ours\.example/);
+    assert.equal((await sClient(edge2.tls, ask(P), certs.URI)).status, 0);
+    assert.equal((await sClient(edge2.tls, ask(P), certs["wrong CA"])).status, 200);
+    // A file that is none changes nothing.
+    fs.writeFileSync(cert, "no certificate");
+    const { status } = await edge2.admin("/reload", { method: "POST" });
+    assert.notEqual(status, 200);
+    assert.match(await served(edge2.tls), /renewed\.ours\.example/);
+    await edge2.stop({ drain: 100 });
   });
 
   test("a certificate cannot write our log", async () => {
