@@ -173,7 +173,7 @@ static void request(struct lab *lab, size_t client, uint16_t method,
     uint8_t out[PACKET_MAX + 300];
     uint8_t tid[STUN_TID_SIZE] = {(uint8_t)lab->now, (uint8_t)client};
     struct span user = span_str(client % 2 ? "bob" : "alice");
-    struct span realm = span_str("r");
+    struct span realm = span_str(client == REALM_B_CLIENT ? "b" : "r");
     struct stun_key key;
     struct stun_writer w;
 
@@ -292,7 +292,16 @@ static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
 static struct turn_rules *make_rules(bool has_tcp)
 {
     struct cidr allow_tcp;
+    /* comes and goes with TCP relays */
+    struct turn_realm_options b = {
+        .name = span_str("b"),
+        .users = {.users = span_str("alice:x\nbob:x")},
+        .policy = {.public_peers = true},
+        .limits = {.max_allocations = 1, .max_bandwidth = 1000},
+        .slot = 1};
     struct turn_rules_options options = {
+        .more = &b,
+        .n_more = has_tcp ? 1 : 0,
         .realm = {.name = span_str("r"),
                   .users = {.users = span_str("alice:x\nbob:x")},
                   .policy = {.public_peers = true},
@@ -359,7 +368,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lab.clients[i] = (struct turn_client){
             .remote = addr_v4(0xC0000201, (uint16_t)(1000 + i)),
             .link = i,
-            .transport = (uint8_t)(i % TURN_TRANSPORT_COUNT)};
+            .transport = (uint8_t)(i % TURN_TRANSPORT_COUNT),
+            .realm = i == REALM_B_CLIENT ? turn_realm_id(span_str("b"))
+                                         : TURN_REALM_DEFAULT};
     run(&lab, data, size);
     turn_core_free(lab.core);
     for (size_t i = 0; i < PIPES; i++)
