@@ -14,6 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CLIENTS = 6, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
+enum { REALM_B_CLIENT = 5 }; /* the others are in the default realm */
 
 struct relay {
     bool open;
