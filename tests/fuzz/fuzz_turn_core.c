@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CLIENTS = 6, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
+enum { CLIENTS = 10, RELAYS = 16, PIPES = 8, PACKET_MAX = 1500 };
 enum { REALM_B_CLIENT = 5 }; /* the others are in the default realm */
 
 struct relay {
@@ -31,7 +31,8 @@ struct lab {
     struct turn_core *core;
     struct relay relays[RELAYS];
     struct pipe pipes[PIPES];
-    uint8_t number[4]; /* the last CONNECTION-ID told */
+    uint8_t number[4];  /* the last CONNECTION-ID told */
+    uint8_t ticket[32]; /* and MOBILITY-TICKET */
     struct turn_client clients[CLIENTS];
     char nonces[CLIENTS][STUN_NONCE_SIZE];
     bool has_nonce[CLIENTS];
@@ -109,6 +110,22 @@ static void tcp_close(void *arg, void *handle)
     pipe->open = false;
 }
 
+static void mobile_forward(void *arg, unsigned worker,
+                           const struct turn_client *client,
+                           const struct turn_packet *packet)
+{
+    (void)arg;
+    assert(worker == 9 && client->home == 1 && packet->bytes.len > 0);
+}
+
+static void mobile_tell(void *arg, unsigned worker,
+                        const struct turn_client *client)
+{
+    (void)arg;
+    (void)client;
+    assert(worker == 9);
+}
+
 static void to_client(void *arg, const struct turn_client *to,
                       const struct turn_packet *packet)
 {
@@ -125,6 +142,9 @@ static void to_client(void *arg, const struct turn_client *to,
         assert(stun_msg_attr(&msg, STUN_CONNECTION_ID).len == 4);
         memcpy(lab->number, stun_msg_attr(&msg, STUN_CONNECTION_ID).ptr, 4);
     }
+    if (stun_msg_attr(&msg, STUN_MOBILITY_TICKET).len == sizeof(lab->ticket))
+        memcpy(lab->ticket, stun_msg_attr(&msg, STUN_MOBILITY_TICKET).ptr,
+               sizeof(lab->ticket));
     nonce = stun_msg_attr(&msg, STUN_NONCE);
     if (nonce.len != STUN_NONCE_SIZE)
         return;
@@ -184,6 +204,9 @@ static void request(struct lab *lab, size_t client, uint16_t method,
         stun_write(&w, STUN_CONNECTION_ID, span_of(lab->number, 4));
     if (method == STUN_ALLOCATE && (attrs.len < 2 || attrs.ptr[1] != 0x19))
         stun_write(&w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
+    if (method == STUN_REFRESH && attrs.len == 1)
+        stun_write(&w, STUN_MOBILITY_TICKET,
+                   span_of(lab->ticket, sizeof(lab->ticket)));
     wire_put(&w.wire, span_head(attrs, attrs.len & ~(size_t)3));
     stun_write(&w, STUN_USERNAME, user);
     stun_write(&w, STUN_REALM, realm);
@@ -280,10 +303,13 @@ static void step(struct lab *lab, uint8_t op, size_t client, struct span bytes)
         turn_core_set_rules(lab->core, lab->rules[bytes.len % 2], lab->now);
         break;
     case 13:
-        (void)turn_core_of_bind(bytes);
+        (void)turn_core_owner(lab->core, bytes);
         break;
     case 14:
+        assert(turn_core_route(lab->core, &lab->clients[client], 9) <= 0);
+        break;
     case 15:
+        turn_core_unroute(lab->core, &lab->clients[client]);
         break;
     default:
         request(lab, client, methods[op % 16 - 4], bytes);
@@ -317,7 +343,8 @@ static struct turn_rules *make_rules(bool has_tcp)
                    .max_channels = 5,
                    .tcp_total = 6,
                    .tcp_per_user = 5,
-                   .tcp_per_allocation = 4},
+                   .tcp_per_allocation = 4,
+                   .mobility = has_tcp},
     };
     struct turn_rules *rules = NULL;
     char error[TURN_RULES_ERROR_SIZE];
@@ -358,6 +385,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 &lab},
         .tcp = {relay_open, relay_close, tcp_connect, tcp_join, tcp_close},
         .max_tcp = 6,
+        .mobile = {mobile_forward, mobile_tell, mobile_tell, mobile_tell},
         .stats = &stats,
         .rules = lab.rules[0],
         .max_allocations = 3,
@@ -370,6 +398,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .remote = addr_v4(0xC0000201, (uint16_t)(1000 + i)),
             .link = i,
             .transport = (uint8_t)(i % TURN_TRANSPORT_COUNT),
+            .home = i == 4 ? 10 : 0,
             .realm = i == REALM_B_CLIENT ? turn_realm_id(span_str("b"))
                                          : TURN_REALM_DEFAULT};
     run(&lab, data, size);
