@@ -117,6 +117,7 @@ int web_core_new(struct web_core **ret_core,
     list_init(&core->spare_sessions);
     list_init(&core->spare_links);
     list_init(&core->spare_exchanges);
+    list_init(&core->spare_streams);
     if (view_new(core, options->site, &core->view) < 0) {
         mem_free(core);
         return -ENOMEM;
@@ -129,6 +130,7 @@ int web_core_new(struct web_core **ret_core,
 
 static void free_spares(struct web_core *core)
 {
+    h2_free_spares(core);
     LIST_FOREACH (node, &core->spare_sessions) {
         session_destroy(CONTAINER_OF(node, struct web_session, node));
     }

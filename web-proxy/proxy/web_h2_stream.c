@@ -372,11 +372,35 @@ static void stream_gone(struct web_session *s, void *io, bool abort)
 static void stream_recycle(struct web_session *s)
 {
     struct web_h2_stream *st = h2_stream_of(s);
+    struct web_core *core = s->core;
+    struct buf out;
 
-    buf_deinit(&st->out);
     buf_deinit(&st->trailers);
     buf_deinit(&s->in);
-    mem_free(st);
+    if (core->n_spare_streams >= WEB_SPARE_MAX) {
+        buf_deinit(&st->out);
+        mem_free(st);
+        return;
+    }
+    buf_reset(&st->out);
+    if (st->out.cap > WEB_WARM_BUFFER)
+        buf_shrink(&st->out);
+    out = st->out;
+    memset(st, 0, sizeof(*st));
+    st->out = out;
+    list_init(&s->node);
+    list_push_front(&core->spare_streams, &s->node);
+    core->n_spare_streams++;
+}
+
+void h2_free_spares(struct web_core *core)
+{
+    LIST_FOREACH (node, &core->spare_streams) {
+        struct web_session *s = CONTAINER_OF(node, struct web_session, node);
+
+        buf_deinit(&h2_stream_of(s)->out);
+        mem_free(h2_stream_of(s));
+    }
 }
 
 static const struct session_ops stream_ops = {
@@ -396,9 +420,26 @@ static const struct session_ops stream_ops = {
     .on_timer = stream_on_timer,
 };
 
+/* Zeroes, but for `out`, which is empty. */
+static struct web_h2_stream *stream_alloc(struct web_core *core)
+{
+    struct list *node = list_first(&core->spare_streams);
+    struct web_h2_stream *st;
+
+    if (node) {
+        list_remove(node);
+        core->n_spare_streams--;
+        return h2_stream_of(CONTAINER_OF(node, struct web_session, node));
+    }
+    st = mem_zalloc(sizeof(*st));
+    if (st)
+        buf_init(&st->out, OUT_MAX);
+    return st;
+}
+
 static struct web_h2_stream *stream_new(struct web_h2 *conn, int32_t id)
 {
-    struct web_h2_stream *st = mem_zalloc(sizeof(*st));
+    struct web_h2_stream *st = stream_alloc(conn->s.core);
 
     if (!st)
         return NULL;
@@ -413,7 +454,6 @@ static struct web_h2_stream *stream_new(struct web_h2 *conn, int32_t id)
     st->id = id;
     list_init(&st->ready);
     list_init(&st->moved);
-    buf_init(&st->out, OUT_MAX);
     buf_init(&st->trailers, WEB_HEAD_BUFFER_MAX);
     list_push_back(&conn->streams, &st->s.node);
     conn->n_streams++;

@@ -90,8 +90,9 @@ struct web_core {
     uint32_t n_queued;
 
     struct list dead_sessions, dead_links, dead_exchanges;
-    struct list spare_sessions, spare_links, spare_exchanges;
+    struct list spare_sessions, spare_links, spare_exchanges, spare_streams;
     uint32_t n_spare_sessions, n_spare_links, n_spare_exchanges;
+    uint32_t n_spare_streams;
 
     struct list flush; /* connections of HTTP/2 that may have to send */
 
@@ -291,6 +292,7 @@ int h1_session_start(struct web_session *s);
 /* A connection of HTTP/2; begin it when it is filled in. */
 struct web_session *h2_session_new(struct web_core *core);
 int h2_session_start(struct web_session *s);
+void h2_free_spares(struct web_core *core);
 /* Send what has come together for the clients in this event. */
 void h2_flush_all(struct web_core *core);
 
