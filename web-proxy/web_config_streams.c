@@ -48,6 +48,12 @@ static const struct option_def stream_options[] = {
      .flags = OPT_LIST,
      .help = "shared: TLS clients that offer one of these protocols (and whose "
              "name no route has); tls: what is agreed to"},
+    {.name = "nameless",
+     .type = OPT_BOOL,
+     .offset = FIELD(nameless),
+     .fallback = "false",
+     .help = "shared: TLS clients that ask for no name at all, as some of SIP; "
+             "browsers always do"},
     {.name = "plain",
      .type = OPT_ENUM,
      .offset = FIELD(plain),
@@ -154,9 +160,9 @@ static void check_own(struct config_build *build, const struct web_config *c,
                      s->port);
     else if (e->transport == WEB_LISTEN_TCP && s->alpn.n > 0)
         config_error(build, key, "is not tls: alpn says nothing");
-    if (s->server_names.n > 0 || s->plain > 0)
+    if (s->server_names.n > 0 || s->plain > 0 || s->nameless)
         config_error(build, key,
-                     "takes all: server-names and plain say nothing");
+                     "takes all: server-names, nameless and plain say nothing");
     for (size_t k = 0; k < i; k++) {
         if (c->streams.items[k].port == s->port)
             config_error(build, key, "%u is there twice", s->port);
@@ -172,6 +178,9 @@ static void check_twice(struct config_build *build, const struct web_config *c,
     for (size_t k = 0; k < i; k++) {
         const struct web_config_stream *o = &c->streams.items[k];
 
+        if (o->port == 0 && s->nameless && o->nameless)
+            config_error(build, web_config_key(key, "stream", i, "nameless"),
+                         "is another's already");
         if (o->port == 0 && s->plain > 0 && o->plain == s->plain)
             config_error(build, web_config_key(key, "stream", i, "plain"),
                          "is another's already");
@@ -196,9 +205,11 @@ static void check_shared(struct config_build *build, const struct web_config *c,
     if (!has_shared(c))
         config_error(build, web_config_key(key, "stream", i, "port"),
                      "missing, and there is no listener shared:");
-    if (s->server_names.n == 0 && s->alpn.n == 0 && s->plain == 0)
-        config_error(build, web_config_key(key, "stream", i, "server-names"),
-                     "chooses nothing: needs server-names, alpn or plain");
+    if (s->server_names.n == 0 && s->alpn.n == 0 && s->plain == 0 &&
+        !s->nameless)
+        config_error(
+            build, web_config_key(key, "stream", i, "server-names"),
+            "chooses nothing: needs server-names, alpn, nameless or plain");
     for (size_t k = 0; k < s->server_names.n; k++) {
         if (!is_name_pattern(s->server_names.items[k]))
             config_error(build,

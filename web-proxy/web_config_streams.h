@@ -11,6 +11,7 @@ struct web_config_stream {
     uint16_t port;
     struct string_list server_names;
     struct string_list alpn;
+    bool nameless;
     int plain; /* 0: none, then enum first_kind from FIRST_STUN on */
     bool send_proxy;
     uint32_t connections;

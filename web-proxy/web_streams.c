@@ -44,6 +44,7 @@ static int build(struct web_streams *streams, size_t i,
         .n_names = c->server_names.n,
         .protocols = c->alpn.items,
         .n_protocols = c->alpn.n,
+        .nameless = c->nameless,
         .plain = c->plain > 0 ? (enum first_kind)(c->plain + 1) : FIRST_OTHER,
     };
     r->name = c->name;

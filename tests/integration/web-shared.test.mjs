@@ -97,7 +97,7 @@ describe("one server, one port", { concurrency: false }, () => {
       certificate: certs.turn.cert, key: certs.turn.key, "proxy-from": ["127.0.0.1/32"],
       "allow-peer": ["127.0.0.0/8"], workers: 1, "drain-time": "1s" } });
     sip = await startDaemon("sip-proxy", { args: [
-      "--listen", `tls:127.0.0.1:${sipPort},zone=external`, "--listen", `udp:127.0.0.1:${sipInside},zone=internal`,
+      "--listen", `tls:127.0.0.1:${sipPort},zone=external,advertise=127.0.0.1:${port}`, "--listen", `udp:127.0.0.1:${sipInside},zone=internal`,
       "--certificate", certs.sip.cert, "--key", certs.sip.key, "--proxy-from", "127.0.0.1/32",
       "--media-server", `default=${asterisk.address}`, "--workers", "1"] });
     web = await startDaemon("web-proxy", { config: {
@@ -109,7 +109,8 @@ describe("one server, one port", { concurrency: false }, () => {
       stream: [
         { name: "turn", upstream: "turn", "server-names": ["turn.test"],
           alpn: ["stun.turn", "stun.nat-discovery"], plain: "stun", "send-proxy": true },
-        { name: "sip", upstream: "sip", "server-names": ["sip.test"], alpn: ["sip", "sip/2"], "send-proxy": true },
+        { name: "sip", upstream: "sip", "server-names": ["sip.test"], alpn: ["sip", "sip/2"],
+          nameless: true, "send-proxy": true },
         { name: "echo", upstream: "echo", "server-names": ["*.echo.test"], plain: "sip",
           "send-proxy": true, "connections-per-address": 3 },
       ] } });
@@ -183,6 +184,21 @@ describe("one server, one port", { concurrency: false }, () => {
       { input: options(how[0]) });
       assert.match(stdout, /^SIP\/2\.0 \d{3} /m, how.join(" "));
     }
+  });
+
+  test("baresip, which asks for no name, registers", {
+    skip: missing("baresip") || (!fs.existsSync("/usr/lib/baresip/modules/account.so") && "baresip's modules are elsewhere"),
+  }, async (t) => {
+    const at = scratch();
+    const before = (await stream("sip")).taken;
+    fs.writeFileSync(path.join(at, "config"), ["poll_method epoll", "sip_listen 127.0.0.1:0", `sip_cafile ${certs.file}`,
+      "module_path /usr/lib/baresip/modules", "module_tmp account.so", "module_app echo.so", ""].join("\n"));
+    fs.writeFileSync(path.join(at, "accounts"),
+      `<sip:bare@default>;outbound="sip:127.0.0.1:${port};transport=tls";regint=60;auth_pass=x\n`);
+    const phone = spawn("baresip", ["-f", at], { stdio: ["ignore", "pipe", "pipe"] });
+    t.after(() => phone.kill("SIGKILL"));
+    await waitFor(() => asterisk.bindings.has("bare"), { what: "the registration" });
+    assert.ok((await stream("sip")).taken > before);
   });
 
   // ---- whose connection it is ----

@@ -5,7 +5,7 @@
 
 enum fit {
     FIT_NONE,
-    FIT_ANY,      /* "*", for a name that is not ours */
+    FIT_ANY,      /* "*", for a name that is not ours; or no name */
     FIT_PROTOCOL, /* one that it offers */
     FIT_WILDCARD,
     FIT_NAME,
@@ -27,13 +27,14 @@ static enum fit fit_name(const char *pattern, struct span name)
 static enum fit fit_tls(const struct web_stream *s,
                         const struct tls_hello *hello, bool known)
 {
-    enum fit best = FIT_NONE;
+    bool unnamed = hello->server_name.len == 0;
+    enum fit best = s->nameless && unnamed ? FIT_ANY : FIT_NONE;
 
     for (size_t i = 0; i < s->n_protocols; i++) {
         if (tls_hello_offers(hello, span_str(s->protocols[i])))
             best = FIT_PROTOCOL;
     }
-    for (size_t i = 0; i < s->n_names && hello->server_name.len > 0; i++) {
+    for (size_t i = 0; i < s->n_names && !unnamed; i++) {
         enum fit fit = span_is(span_str(s->names[i]), "*")
                            ? (known ? FIT_NONE : FIT_ANY)
                            : fit_name(s->names[i], hello->server_name);

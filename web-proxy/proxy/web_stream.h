@@ -52,13 +52,14 @@ struct web_stream {
     size_t n_names;
     const char *const *protocols;
     size_t n_protocols;
+    bool nameless; /* or ask for no name at all (some SIP clients); */
     /* and clients without TLS that speak this; FIRST_OTHER: none. */
     enum first_kind plain;
 };
 
 /* The route on shared ports for a connection that begins so; `known`: we have
  * a certificate for the name it asks for. By the name first (whole names, then
- * wildcards), then by the protocols, then "*". NULL: none. */
+ * wildcards), then by the protocols, then "*" or nameless. NULL: none. */
 const struct web_stream *web_stream_match(const struct web_stream *streams,
                                           size_t n,
                                           const struct first_bytes *first,

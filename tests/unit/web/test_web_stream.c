@@ -11,7 +11,7 @@ static const char *const sip_protocols[] = {"sip/2", "sip"};
 static const char *const exact_names[] = {"one.apps.test"};
 static const char *const any_names[] = {"*"};
 
-enum { TURN, WILD, SIP, EXACT, ANY, OWN };
+enum { TURN, WILD, SIP, EXACT, ANY, NAMELESS, OWN };
 static const struct web_stream streams[] = {
     [TURN] = {.name = "turn",
               .names = turn_names,
@@ -26,6 +26,7 @@ static const struct web_stream streams[] = {
              .plain = FIRST_SIP},
     [EXACT] = {.name = "exact", .names = exact_names, .n_names = 1},
     [ANY] = {.name = "any", .names = any_names, .n_names = 1},
+    [NAMELESS] = {.name = "nameless", .nameless = true},
     [OWN] = {.name = "own", .port = 9000, .plain = FIRST_HTTP},
 };
 
@@ -75,7 +76,9 @@ START_TEST(a_star_takes_names_that_are_not_ours)
 {
     ck_assert_str_eq(tls("foreign.test", "", false), "any");
     ck_assert_str_eq(tls("foreign.test", "\x03sip", false), "sip");
-    ck_assert_str_eq(tls("", "", false), "here");
+    ck_assert_str_eq(tls("", "", false), "nameless");
+    ck_assert_str_eq(tls("", "\x02h2", false), "nameless");
+    ck_assert_str_eq(tls("", "\x03sip", false), "sip");
 }
 END_TEST
 
