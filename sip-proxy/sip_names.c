@@ -44,6 +44,7 @@ struct sip_names {
     uint64_t again_ms;
     void (*on_change)(void *arg);
     void *arg;
+    struct sip_names_stats before; /* of resolvers that are closed */
 };
 
 /* --- what is known --- */
@@ -340,6 +341,10 @@ static int open_resolver(struct sip_names *names, const struct sip_config *cfg)
 
 static void close_resolver(struct sip_names *names)
 {
+    struct sip_names_stats all;
+
+    sip_names_stats(names, &all);
+    names->before = all;
     sip_locator_free(names->locator);
     resolver_close(names->resolver);
     names->locator = NULL;
@@ -412,9 +417,18 @@ void sip_names_stop(struct sip_names *names)
     close_resolver(names);
 }
 
-const struct resolver_stats *sip_names_stats(const struct sip_names *names)
+void sip_names_stats(const struct sip_names *names,
+                     struct sip_names_stats *ret_stats)
 {
-    static const struct resolver_stats none;
+    *ret_stats = names->before;
+    if (names->resolver) {
+        const struct resolver_stats *now = resolver_stats(names->resolver);
 
-    return names->resolver ? resolver_stats(names->resolver) : &none;
+        ret_stats->queries += stats_get(&now->queries);
+        ret_stats->failed += stats_get(&now->failed);
+        ret_stats->timeouts += stats_get(&now->timeouts);
+    }
+    ret_stats->missing = 0;
+    for (size_t i = 0; i < names->n; i++)
+        ret_stats->missing += names->items[i]->n == 0;
 }

@@ -29,9 +29,9 @@ int sip_names_new(struct sip_names **ret_names);
 /* After sip_names_stop(). NULL is fine. */
 void sip_names_free(struct sip_names *names);
 
-/* Begin to ask for the names of this configuration; `stats` (may be NULL) gets
- * the resolver's figures. `on_change` is called when the answer to some name
- * is another one than before. Returns 0, ERR_CONFIG (dns-server) or -ENOMEM. */
+/* Begin to ask for the names of this configuration. `on_change` is called when
+ * the answer to some name is another one than before. Returns 0, ERR_CONFIG
+ * (dns-server) or -ENOMEM. */
 int sip_names_start(struct sip_names *names, struct worker *worker,
                     const struct sip_config *cfg, void (*on_change)(void *arg),
                     void *arg);
@@ -55,7 +55,15 @@ unsigned sip_names_version(const struct sip_names *names);
 void sip_names_servers(struct sip_names *names, const struct sip_config *cfg,
                        struct sip_dispatch_conf *ret_conf);
 
-/* The resolver's figures, zeros while it does not run. First worker. */
-const struct resolver_stats *sip_names_stats(const struct sip_names *names);
+/* What was asked and found, since the start; first worker. */
+struct sip_names_stats {
+    uint64_t queries;  /* of DNS */
+    uint64_t failed;   /* names and records that are not there */
+    uint64_t timeouts; /* without an answer */
+    uint64_t missing;  /* configured names without an address, now */
+};
+
+void sip_names_stats(const struct sip_names *names,
+                     struct sip_names_stats *ret_stats);
 
 #endif /* SIP_NAMES_H */

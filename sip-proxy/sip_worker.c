@@ -301,6 +301,23 @@ static void on_core_alarm(struct alarm *alarm, uint64_t now)
     sip_worker_touch(w);
 }
 
+/* One worker asks for all. */
+static bool is_asker(const struct sip_worker *w)
+{
+    return w->index == 0;
+}
+
+static void show_names(struct sip_worker *w)
+{
+    struct sip_names_stats s;
+
+    sip_names_stats(w->shared->names, &s);
+    stats_set(&w->stats->dns_queries, s.queries);
+    stats_set(&w->stats->dns_failed, s.failed);
+    stats_set(&w->stats->dns_timeouts, s.timeouts);
+    stats_set(&w->stats->names_missing, s.missing);
+}
+
 static void on_turn_end(struct worker_task *task)
 {
     struct sip_worker *w = CONTAINER_OF(task, struct sip_worker, task);
@@ -311,6 +328,8 @@ static void on_turn_end(struct worker_task *task)
     /* A change while this worker was starting was told to nobody. */
     if (w->names_version != sip_names_version(w->shared->names))
         refill(w);
+    if (is_asker(w))
+        show_names(w);
     alarm_set(&w->alarm, sip_core_next_deadline(w->core));
 }
 
@@ -467,12 +486,6 @@ static int make_core(struct sip_worker *w)
     sip_shared_core_config(w->shared, sip_worker_config(w), &w->settings[0]);
     return sip_core_new(&w->core, &w->settings[0], &place, &env,
                         &w->stats->core, worker_now(w->worker));
-}
-
-/* One worker asks for all. */
-static bool is_asker(const struct sip_worker *w)
-{
-    return w->index == 0;
 }
 
 /* The partners whose address is not configured. */

@@ -99,7 +99,14 @@ struct sip_accept {
     X(COUNTER, udp_in, "datagrams", "direction=\"in\"", "datagrams")           \
     X(COUNTER, udp_out, "datagrams", "direction=\"out\"", "datagrams")         \
     X(COUNTER, udp_refused, "datagrams_refused", "",                           \
-      "datagrams the socket did not take")
+      "datagrams the socket did not take")                                     \
+    X(COUNTER, dns_queries, "dns_queries", "", "questions asked of DNS")       \
+    X(COUNTER, dns_failed, "dns_failed", "",                                   \
+      "names and records that DNS does not have")                              \
+    X(COUNTER, dns_timeouts, "dns_timeouts", "",                               \
+      "questions DNS did not answer")                                          \
+    X(GAUGE, names_missing, "names_missing", "",                               \
+      "configured names without an address")
 
 struct sip_worker_stats {
     struct sip_stats core;

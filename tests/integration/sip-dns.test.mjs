@@ -93,8 +93,11 @@ describe("media servers by name", () => {
     assert.equal(await register(proxy.url), 503);
     assert.equal(await register(`${proxy.url}-default`), 503); // its path is there all the same
     assert.deepEqual([...new Set(dns.asked)].filter((q) => /SRV|NAPTR/.test(q)), []);
+    const figure = async (name) => Number((await proxy.metrics()).match(new RegExp(`sip_proxy_${name} (\\d+)`))[1]);
+    await waitFor(async () => await figure("names_missing") === 1 && await figure("dns_failed_total") > 0);
     dns.set([["pbx.test", "A", "127.0.0.1"]]);
     await known(proxy, 1);
+    await waitFor(async () => await figure("names_missing") === 0 && await figure("dns_queries_total") > 1);
     await registers(proxy.url);
     await proxy.stop();
     asterisk.stop();
