@@ -75,15 +75,29 @@ int sock_tell_dest(int fd, const struct addr *bound)
               : sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
+enum { KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_PROBES = 5 };
+
+/* Thousands of connections may have fallen silent in the same moment. The
+ * kernel's timers are coarse: all would be probed at once, and on loopback
+ * what exceeds net.core.netdev_max_backlog is dropped, again and again, until
+ * living peers count as dead. So each has times of its own, by its number. */
+static unsigned spread(int fd, unsigned most)
+{
+    return ((uint32_t)fd * UINT32_C(2654435761) >> 8) % (most + 1);
+}
+
 void sock_tune_tcp(int fd, unsigned keepalive_s)
 {
+    unsigned idle_s = keepalive_s + spread(fd, keepalive_s);
+    unsigned interval_s = KEEPALIVE_INTERVAL_S + spread(fd, 5);
+
     (void)sock_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (keepalive_s == 0)
         return;
     (void)sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive_s);
-    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)idle_s);
+    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)interval_s);
+    (void)sock_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 }
 
 int sock_error(int fd)

@@ -55,7 +55,8 @@ struct stream_options {
     size_t max_queued;    /* bytes waiting to be sent; 0: 256 KiB */
     size_t low_water;     /* 0: a quarter of max_queued */
     unsigned linger_ms;   /* most time for stream_shutdown(); 0: 5000 */
-    unsigned keepalive_s; /* TCP keep-alive after this idle time; 0: off */
+    unsigned keepalive_s; /* TCP keep-alive after this idle time, up to twice
+                             that so that not all are probed at once; 0: off */
 };
 
 /* Sums over a worker's streams, readable from any thread. */
