@@ -10,7 +10,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import tls from "node:tls";
-import { freePort, makeCertificates, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
+import { freePort, makeCertificates, root, runDaemon, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 
 /** A server that says its name and echoes. */
 async function echoServer(name, secure) {
@@ -236,6 +236,29 @@ describe("stream routes", { concurrency: false }, () => {
     assert.equal(all.bytes_in, 100000);
     assert.equal(all.bytes_out, 100000 + "one::;".length);
   });
+});
+
+test("what the README shows is accepted", async () => {
+  const dir = scratch();
+  const made = await makeCertificates(dir);
+  const readme = fs.readFileSync(path.join(root, "web-proxy/README.md"), "utf8");
+  const blocks = [...readme.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text]) => text)
+    .filter((text) => /"(stream|egress|client-auth)"/.test(text));
+  assert.equal(blocks.length, 3);
+  for (const block of blocks) {
+    const config = JSON.parse(`{${block}}`);
+    for (const client of config["client-auth"] ?? []) {
+      client["ca-file"] = made.ca;
+      delete client["crl-file"];
+    }
+    config.listen ??= ["https:127.0.0.1:443"];
+    config.upstream = [...config.upstream ?? [], "a=http://127.0.0.1:1"];
+    Object.assign(config, { certificate: [made.cert], key: [made.key], route: config.route ?? ["/=a"] });
+    const file = path.join(dir, "readme.json");
+    fs.writeFileSync(file, JSON.stringify(config));
+    const { code, stderr } = await runDaemon("web-proxy", ["--check", "--config", file]);
+    assert.equal(code, 0, `${block}\n${stderr}`);
+  }
 });
 
 test("a listener that no stream uses is said", async () => {
