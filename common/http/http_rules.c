@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/http_rules.h"
 
+#include <endian.h>
+
 static const char *const methods[] = {
     [HTTP_METHOD_GET] = "GET",         [HTTP_METHOD_HEAD] = "HEAD",
     [HTTP_METHOD_POST] = "POST",       [HTTP_METHOD_PUT] = "PUT",
@@ -9,19 +11,19 @@ static const char *const methods[] = {
     [HTTP_METHOD_TRACE] = "TRACE",
 };
 
-/* True when none of the eight bytes is a control byte: no byte is below 0x20,
- * none is 0x7f. (x - n) & ~x has the high bit of a byte when the byte, below
- * 0x80, is less than n. */
-static bool is_plain(const uint8_t *p)
+/* How many of eight bytes stand before the first control byte: below 0x20, or
+ * 0x7f. (x - n) & ~x has the high bit of a byte when the byte, below 0x80, is
+ * less than n; a borrow can only set it wrongly above a byte that has it. */
+static size_t plain_of_eight(const uint8_t *p)
 {
     const uint64_t ones = UINT64_MAX / 255;
-    uint64_t x;
-    uint64_t del;
+    uint64_t x, del, found;
 
     memcpy(&x, p, sizeof(x));
+    x = le64toh(x);
     del = x ^ ones * 0x7f;
-    return ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & ones * 0x80) ==
-           0;
+    found = (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & ones * 0x80;
+    return found ? (size_t)__builtin_ctzll(found) / 8 : 8;
 }
 
 static bool is_control_allowed(struct span head, size_t at)
@@ -48,12 +50,13 @@ enum http_error http_rules_bytes(struct span head)
     if (!head.ptr)
         return HTTP_ERROR_NONE;
     while (i < head.len) {
-        uint8_t c = head.ptr[i];
+        size_t plain = head.len - i >= 8 ? plain_of_eight(head.ptr + i) : 0;
+        uint8_t c;
 
-        if (head.len - i >= 8 && is_plain(head.ptr + i)) {
-            i += 8;
+        i += plain;
+        if (plain == 8)
             continue;
-        }
+        c = head.ptr[i];
         if ((c < 0x20 || c == 0x7f) && !is_control_allowed(head, i))
             return HTTP_ERROR_CONTROL;
         i++;
