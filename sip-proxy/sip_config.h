@@ -138,6 +138,7 @@ struct sip_config {
     uint32_t connect_rate;
     uint32_t connect_burst;
     uint32_t unknown_users;
+    uint32_t source_connections;
     uint32_t source_pending;
     uint64_t message_timeout;
     uint32_t auth_failures;

@@ -146,6 +146,7 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->txn = sip_txn_config_default;
     core->txn.max = share(cfg->max_transactions, workers);
     core->max_pending = cfg->max_pending;
+    core->source_flows = cfg->source_connections;
     core->source_pending = cfg->source_pending;
     core->trail = cfg->decision_trail;
     core->txn.max_bytes = cfg->transaction_memory / workers;

@@ -55,6 +55,7 @@ int sip_core_new(struct sip_core **ret_core,
     core->next_tick = now + SIP_TICK_MS;
     env->random(env->arg, seed, sizeof(seed));
     sip_budget_init(&core->budget, config->txn.max, seed);
+    sip_budget_init(&core->places, config->max_flows, seed);
     err = sip_guard_new(&core->guard, &config->guard, seed);
     if (err == 0)
         err = sip_trail_new(&core->trail, config->trail);
@@ -95,6 +96,7 @@ void sip_core_free(struct sip_core *core)
     sip_flows_free(core->flows);
     sip_guard_free(core->guard);
     sip_budget_deinit(&core->budget);
+    sip_budget_deinit(&core->places);
     sip_trail_free(core->trail);
     sip_hide_free(core);
     sip_edit_deinit(&core->edit);

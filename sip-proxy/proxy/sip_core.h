@@ -57,10 +57,10 @@ struct sip_local {
     char sent_by[SIP_SENT_BY_MAX]; /* "host:port" as others shall see it */
     uint32_t group;                /* of its clients; 0: not said */
     struct sip_zone_policy policy;
-    int hide;                      /* enum sip_hide_mode */
-    bool identity;                 /* its clients are in our trust domain */
-    bool verify;                   /* inside: by certificate, too */
-    bool partners;                 /* of federation partners, not clients */
+    int hide;      /* enum sip_hide_mode */
+    bool identity; /* its clients are in our trust domain */
+    bool verify;   /* inside: by certificate, too */
+    bool partners; /* of federation partners, not clients */
 };
 
 struct sip_domain {
@@ -88,6 +88,7 @@ struct sip_core_config {
     uint32_t default_group;     /* when nothing else says one */
     uint32_t max_flows;         /* per worker */
     uint32_t trail;             /* requests remembered, per worker */
+    uint32_t source_flows;      /* connections of one source; 0: any */
     uint32_t source_pending;    /* requests of one source; 0: any */
     uint32_t max_pending;       /* requests of one connection; 0: any */
     uint32_t max_forwards;      /* cap of what is forwarded */

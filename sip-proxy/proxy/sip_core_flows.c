@@ -4,19 +4,39 @@
 
 #include "base/err.h"
 
+/* One address does not take all the places. */
+static bool take_place(struct sip_core *core, const struct sip_target *from,
+                       bool *ret_is_taken)
+{
+    uint32_t limit = core->config->source_flows;
+
+    *ret_is_taken =
+        limit > 0 && !sip_guard_is_exempt(core->guard, &from->remote);
+    return !*ret_is_taken ||
+           sip_budget_take(&core->places, &from->remote, limit);
+}
+
 int sip_core_open_flow(struct sip_core *core, const struct sip_target *from,
                        void *conn, uint32_t group, uint64_t now,
                        uint64_t *ret_flow)
 {
     struct sip_flow *flow;
+    bool is_placed;
 
     if (sip_core_is_banned(core, &from->remote, now))
         return ERR_DENIED;
+    if (!take_place(core, from, &is_placed)) {
+        SIP_COUNT(core, source_flows_refused);
+        return ERR_LIMIT;
+    }
     flow = sip_flows_open(core->flows, from, conn, now);
     if (!flow) {
+        if (is_placed)
+            sip_budget_give(&core->places, &from->remote);
         SIP_COUNT(core, flows_refused);
         return ERR_LIMIT;
     }
+    flow->is_placed = is_placed;
     SIP_COUNT(core, flows_opened);
     stats_set(&core->stats->flows, sip_flows_count(core->flows));
     flow->target.worker = core->place.worker;
@@ -31,6 +51,8 @@ static void close_flow(struct sip_core *core, struct sip_flow *flow,
 {
     uint64_t id = flow->target.flow;
 
+    if (flow->is_placed)
+        sip_budget_give(&core->places, &flow->target.remote);
     sip_fork_abandon(core, flow, now);
     /* First the flow is gone, then those who wait on it are told: their
      * answers must find no connection to write to. */

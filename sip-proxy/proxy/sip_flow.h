@@ -31,6 +31,7 @@ struct sip_flow {
     uint32_t group;           /* sip_name_tag() of the media-server group */
     bool sips;                /* the client writes sips: in its Contact */
     bool dialled;             /* to a partner, by us */
+    bool is_placed;           /* in the count of its source */
     bool registered;          /* a REGISTER through it was answered 2xx */
     uint64_t since;           /* ms */
     uint64_t last_seen;       /* ms */

@@ -25,6 +25,7 @@ struct sip_core {
     struct sip_flows *flows;
     struct sip_guard *guard;
     struct sip_budget budget; /* requests under way, by source */
+    struct sip_budget places; /* connections, by source */
     struct sip_trail *trail;
     uint64_t now;          /* of the request being handled */
     uint64_t trail_number; /* entry of the request being handled; 0: none */

@@ -149,6 +149,8 @@ const char *sip_refusal_label(enum sip_refusal refusal);
     X(COUNTER, flows_opened, "flows_opened", "", "connections opened")         \
     X(COUNTER, flows_refused, "flows_refused", "",                             \
       "connections refused because the table was full")                        \
+    X(COUNTER, source_flows_refused, "source_flows_refused", "",               \
+      "connections refused because their address had its share")               \
     X(GAUGE, flows, "flows", "", "connections open")                           \
     X(GAUGE, transactions_invite_client, "transactions",                       \
       "kind=\"invite_client\"", "transactions alive")                          \

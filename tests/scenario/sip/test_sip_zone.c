@@ -3,6 +3,8 @@
  * address, one stranger. */
 #include "scenario/sip/support_world.h"
 
+#include "base/err.h"
+
 #include <stdio.h>
 
 static void setup(void)
@@ -164,6 +166,38 @@ START_TEST(a_source_has_its_share_of_what_is_under_way)
 }
 END_TEST
 
+START_TEST(a_source_has_its_share_of_connections)
+{
+    struct sip_target from = {.transport = SIP_WS,
+                              .remote = addr_v4(0xCB007150, 1),
+                              .listener = WORLD_WS};
+    uint64_t ids[3];
+
+    world.cfg.source_flows = 2;
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(sip_core_open_flow(world.core[0], &from, (void *)1, 0,
+                                            world.now, &ids[i]),
+                         0);
+    ck_assert_int_eq(sip_core_open_flow(world.core[0], &from, (void *)1, 0,
+                                        world.now, &ids[2]),
+                     ERR_LIMIT);
+    ck_assert_uint_eq(world.stats[0].source_flows_refused, 1);
+    from.remote = addr_v4(0xCB007151, 1);
+    ck_assert_int_eq(sip_core_open_flow(world.core[0], &from, (void *)1, 0,
+                                        world.now, &ids[2]),
+                     0);
+    /* One that goes makes room for one. */
+    sip_core_close_flow(world.core[0], ids[0], world.now);
+    from.remote = addr_v4(0xCB007150, 9);
+    ck_assert_int_eq(sip_core_open_flow(world.core[0], &from, (void *)1, 0,
+                                        world.now, &ids[0]),
+                     0);
+    ck_assert_int_eq(sip_core_open_flow(world.core[0], &from, (void *)1, 0,
+                                        world.now, &ids[0]),
+                     ERR_LIMIT);
+}
+END_TEST
+
 START_TEST(connections_come_at_a_rate)
 {
     struct addr a = addr_v4(0xCB007101, 1), b = addr_v4(0xCB007102, 1);
@@ -313,6 +347,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_listener_without_rules_takes_all_but_packed_bodies);
     tcase_add_test(tc, one_user_at_one_place_has_a_rate);
     tcase_add_test(tc, a_source_has_its_share_of_what_is_under_way);
+    tcase_add_test(tc, a_source_has_its_share_of_connections);
     tcase_add_test(tc, connections_come_at_a_rate);
     tcase_add_test(tc, who_tries_numbers_is_banned);
     tcase_add_test(tc, who_has_registered_may_dial_wrong_numbers);
