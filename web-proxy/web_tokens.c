@@ -86,7 +86,8 @@ static const struct option_def token_options[] = {
      .offset = FIELD(claim),
      .min = 1,
      .max = 64,
-     .help = "a claim that has to be there and is told to the back end"},
+     .help = "a claim that has to be there; told to the back end in field, "
+             "or bound to the path by a route's token-segment"},
     {.name = "field",
      .type = OPT_STRING,
      .offset = FIELD(field),
@@ -135,9 +136,9 @@ static void check_policy(struct config_build *build, const struct web_config *c,
     if (t->source_name && !http_is_token(span_str(t->source_name)))
         config_error(build, key_of(key, i, "source-name"),
                      "\"%s\" has characters that no name has", t->source_name);
-    if (!t->claim != !t->field)
-        config_error(build, key_of(key, i, "claim"),
-                     "needs field, and field needs claim");
+    if (t->field && !t->claim)
+        config_error(build, key_of(key, i, "field"),
+                     "needs a claim to tell the back end");
     if (t->field && !is_free_field(t->field))
         config_error(build, key_of(key, i, "field"),
                      "\"%s\" is no field name, or has a meaning of its own",

@@ -63,8 +63,13 @@ before(async () => {
       { name: "pem", "key-file": "rsa.pem", source: "header", ...asked },
       { name: "cookie", "jwks-file": "keys.json", source: "cookie", "source-name": "sid", strip: true,
         claim: "sub", field: "X-User" },
+      { name: "meeting", "secret-file": "secret", claim: "conference" },
     ],
-    route: [...["HS256", "RS256", "ES256", "pem", "cookie"].map(route), { path: "/open", upstream: "a" }],
+    zone: ["shared=1r/m"],
+    route: [...["HS256", "RS256", "ES256", "pem", "cookie"].map(route), { path: "/open", upstream: "a" },
+      { path: "/api/client/v2/conferences", upstream: "a", token: "valid", "token-policy": "meeting", "token-segment": 1 },
+      { path: "/office", upstream: "a", token: "valid", "token-policy": "HS256", zone: "shared", burst: 3, nodelay: true,
+        "zone-key": "exempt" }],
   };
   file = path.join(dir, "web-proxy.json");
   fs.writeFileSync(file, JSON.stringify(config));
@@ -216,9 +221,28 @@ test("settings that say nothing, or too much, are refused", async () => {
   assert.match(await check({ "token-policy": [] }), /no token-policy "HS256"/);
   assert.match(await check({ ...policy(), route: [{ path: "/", upstream: "a", token: "valid" }] }), /goes with/);
   assert.match(await check(policy({ "key-file": undefined })), /needs secret-file/);
-  assert.match(await check(policy({ claim: "sub" })), /needs field/);
+  assert.match(await check(policy({ field: "X-User" })), /needs a claim/);
   for (const field of ["Host", "X-Forwarded-For", "Content_Length", "a b", "Connection"])
     assert.match(await check(policy({ claim: "sub", field })), /field/, field);
   fs.writeFileSync(path.join(dir, "short"), "short", { mode: 0o600 });
   assert.match(await check(policy({ "secret-file": "short" })), /32/);
+});
+
+test("a token for one meeting opens that one alone", async () => {
+  const at = (alias, token) => `/api/client/v2/conferences/${alias}/request_token?token=${token}`;
+  const token = good("HS256", { conference: "team blue" });
+  assert.equal((await ask(at("team%20blue", token))).status, 200);
+  for (const alias of ["team%20red", "team", "Team%20Blue", "team%20blue2"]) {
+    const got = await ask(at(alias, token));
+    assert.equal(got.status, 403, alias);
+    assert.equal(got.request, undefined, `${alias}: reached the back end`);
+  }
+  await refused("no conference in it", at("team%20blue", good("HS256")));
+});
+
+test("an office behind one address is not one client", async () => {
+  for (let i = 0; i < 20; i++) assert.equal((await ask(`/office?token=${good("HS256")}`)).status, 200);
+  const statuses = [];
+  for (let i = 0; i < 8; i++) statuses.push((await ask("/office?token=a.b.c")).status);
+  assert.deepEqual(statuses, [401, 401, 401, 401, 429, 429, 429, 429]);
 });
