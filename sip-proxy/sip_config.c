@@ -46,6 +46,13 @@ static const struct option_def listen_options[] = {
      .flags = OPT_LIST,
      .help = "bodies that may come in there: application/sdp, text/*; not "
              "set: all"},
+    {.name = "refer",
+     .type = OPT_ENUM,
+     .offset = offsetof(struct sip_listen, refer),
+     .values = "any|inside",
+     .fallback = "any",
+     .help = "where calls may be transferred to from there; inside: domains of "
+             "ours and of partners, media servers, numbers"},
     {.name = "max-body",
      .type = OPT_SIZE,
      .offset = offsetof(struct sip_listen, max_body),

@@ -23,6 +23,7 @@ struct sip_listen {
     struct string_list methods;
     struct string_list body_types;
     uint64_t max_body;
+    int refer;               /* 0: any, 1: inside */
     bool identity;           /* its clients are in our trust domain */
     int hide;                /* enum sip_hide_mode */
     bool verify;             /* inside: tls media servers show certificates */

@@ -175,6 +175,7 @@ void sip_config_policy(const struct sip_listen *listen,
         .types = listen->body_types.items,
         .n_types = listen->body_types.n,
         .max_body = (size_t)listen->max_body,
+        .refer_inside = listen->refer == 1,
     };
 }
 

@@ -46,7 +46,8 @@ struct sip_zone_policy {
     size_t n_methods;
     const char *const *types; /* of bodies; none: all */
     size_t n_types;
-    size_t max_body; /* bytes; 0: any */
+    size_t max_body;   /* bytes; 0: any */
+    bool refer_inside; /* REFER to our own domains and servers only */
 };
 
 /* One of our own addresses. */

@@ -129,6 +129,9 @@ void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
 
     if (why == SIP_REFUSAL_NONE)
         why = sip_zone_check(sip_local_of(core, from), msg);
+    if (why == SIP_REFUSAL_NONE &&
+        !sip_zone_may_refer(core, sip_local_of(core, from), msg))
+        why = SIP_REFUSED_refer_target;
     if (why) {
         sip_core_refuse(core, msg, from, why);
         return;

@@ -17,6 +17,7 @@
     X(extension, 420, "Bad Extension")                                         \
     X(scheme, 416, "Unsupported URI Scheme")                                   \
     X(method, 403, "Forbidden")                                                \
+    X(refer_target, 403, "Forbidden")                                          \
     X(listener_method, 405, "Method Not Allowed")                              \
     X(body_size, 413, "Request Entity Too Large")                              \
     X(body_type, 415, "Unsupported Media Type")                                \

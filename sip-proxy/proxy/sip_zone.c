@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_zone.h"
 
+#include "proxy/sip_internal.h"
+
 static bool is_method_allowed(const struct sip_zone_policy *policy,
                               const struct sip_msg *request)
 {
@@ -49,6 +51,48 @@ static bool is_packed(const struct sip_msg *request)
             return true;
     }
     return false;
+}
+
+static bool is_ours(const struct sip_core *core, const struct sip_host *host)
+{
+    const struct sip_core_config *cfg = core->config;
+    struct addr a;
+
+    for (size_t i = 0; i < cfg->n_domains; i++) {
+        if (span_is_nocase(host->name, cfg->domains[i].name))
+            return true;
+    }
+    for (size_t i = 0; i < cfg->n_locals; i++) {
+        struct sip_host own;
+
+        if (sip_host_parse(span_str(cfg->locals[i].sent_by), &own) == 0 &&
+            sip_host_equal(host, &own))
+            return true;
+    }
+    return sip_host_addr(host, &a) &&
+           (sip_dispatch_find_ip(&core->dispatch, &a) >= 0 ||
+            cidr_list_has_ip(cfg->inside, cfg->n_inside, &a));
+}
+
+bool sip_zone_may_refer(const struct sip_core *core,
+                        const struct sip_local *local,
+                        const struct sip_msg *request)
+{
+    struct sip_addr addr;
+    struct sip_uri uri;
+
+    if (!local->policy.refer_inside || request->method != SIP_METHOD_REFER)
+        return true;
+    if (sip_addr_parse(sip_msg_value(request, SIP_HDR_REFER_TO), &addr) < 0 ||
+        sip_uri_parse(addr.uri, &uri) < 0)
+        return false;
+    if (uri.scheme == SIP_SCHEME_TEL)
+        return true;
+    if (uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS)
+        return false;
+    return is_ours(core, &uri.host) ||
+           (sip_partner_find(&core->config->partners, uri.host.name) >= 0 &&
+            !sip_partner_is_blocked(&core->config->partners, uri.host.name));
 }
 
 enum sip_refusal sip_zone_check(const struct sip_local *local,

@@ -15,6 +15,13 @@
 enum sip_refusal sip_zone_check(const struct sip_local *local,
                                 const struct sip_msg *request);
 
+/* A REFER may be sent on to that (policy.refer_inside): a domain of ours or of
+ * a partner, a media server, a number. Who could name anything would have a
+ * media server call it, and pay. */
+bool sip_zone_may_refer(const struct sip_core *core,
+                        const struct sip_local *local,
+                        const struct sip_msg *request);
+
 /* The header lines that a refusal says more with: Allow, Accept,
  * Accept-Encoding; none for other refusals. */
 void sip_zone_explain(const struct sip_local *local, enum sip_refusal why,

@@ -104,6 +104,45 @@ START_TEST(a_listener_without_rules_takes_all_but_packed_bodies)
 }
 END_TEST
 
+static const struct {
+    const char *to;
+    bool goes;
+} transfers[] = {
+    {"<sip:carol@example.org>", true},
+    {"sip:carol@EXAMPLE.org", true},
+    {"<tel:+4930123>", true},
+    {"<sip:x@one.example>", true},
+    {"<sip:200@10.0.0.10:5060?Replaces=a%3Bto-tag%3Db>", true},
+    {"<sip:edge.example:5066;transport=ws>", true},
+    {"<sip:x@sub.one.example>", false},
+    {"<sip:x@evil.example>", false},
+    {"<sip:900@198.51.100.9>", false},
+    {"<sip:x@10.0.0.99>", false},
+    {"<http://example.org>", false},
+    {"<<", false},
+};
+
+START_TEST(calls_are_transferred_to_where_they_may)
+{
+    char more[200];
+
+    world.cfg.locals[WORLD_WS].policy.refer_inside = true;
+    world.cfg.domains[0].name = "example.org";
+    world.cfg.n_domains = 1;
+    world.cfg.partners.items[0].domain = "one.example";
+    world.cfg.partners.n = 1;
+    (void)snprintf(more, sizeof(more), "Refer-To: %s\r\n\r\n",
+                   transfers[_i].to);
+    ask(0, "REFER", "alice", more);
+    if (transfers[_i].goes)
+        world_expect("REFER", -1, WORLD_SERVER_A);
+    else
+        world_expect("SIP/2.0 403", 0, 0);
+    ck_assert_uint_eq(world.stats[0].refused_refer_target,
+                      transfers[_i].goes ? 0 : 1);
+}
+END_TEST
+
 /* --- users, sources --- */
 
 /* An OPTIONS of that connection, answered so. */
@@ -345,6 +384,8 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_listener_has_rules, 0, ARRAY_SIZE(rules));
     tcase_add_test(tc, a_listener_without_rules_takes_all_but_packed_bodies);
+    tcase_add_loop_test(tc, calls_are_transferred_to_where_they_may, 0,
+                        ARRAY_SIZE(transfers));
     tcase_add_test(tc, one_user_at_one_place_has_a_rate);
     tcase_add_test(tc, a_source_has_its_share_of_what_is_under_way);
     tcase_add_test(tc, a_source_has_its_share_of_connections);
