@@ -461,6 +461,38 @@ static void make_turn_listeners(struct maker *m, const struct turn_config *turn)
     }
 }
 
+/* Where a peer rule points to; false: nowhere the relay could reach. */
+static bool peer_end(const struct maker *m, const struct cidr *c,
+                     const struct ctl_end *relay, struct ctl_end *ret_peer)
+{
+    ptrdiff_t place =
+        c->net.family == relay->addr.family && !addr_is_loopback(&c->net)
+            ? flows_place_of(m->flows, c)
+            : -1;
+
+    *ret_peer = (struct ctl_end){.place = (size_t)place,
+                                 .ports = {c->port_first, c->port_last}};
+    if (c->port_first <= 1 && c->port_last == UINT16_MAX)
+        ret_peer->ports = any_port;
+    return place >= 0;
+}
+
+/* TCP relays: to the ports of the rule, and from any port of the peer. */
+static void make_turn_tcp_peers(struct maker *m,
+                                const struct turn_realm_config *realm,
+                                const struct ctl_end *relay)
+{
+    for (size_t i = 0; i < realm->allow_tcp_peer.n; i++) {
+        struct ctl_end peer;
+
+        if (!peer_end(m, &realm->allow_tcp_peer.items[i], relay, &peer))
+            continue;
+        flows_add(m->flows, CTL_TCP, relay, &peer, "TCP relays to peers");
+        peer.ports = any_port;
+        flows_add(m->flows, CTL_TCP, &peer, relay, "peers to TCP relays");
+    }
+}
+
 /* Both ways: either side may send first. */
 static void make_turn_peers(struct maker *m,
                             const struct turn_realm_config *realm,
@@ -469,17 +501,9 @@ static void make_turn_peers(struct maker *m,
     const struct topo *t = m->flows->topo;
 
     for (size_t i = 0; i < realm->allow_peer.n; i++) {
-        const struct cidr *c = &realm->allow_peer.items[i];
-        ptrdiff_t place =
-            c->net.family == relay->addr.family && !addr_is_loopback(&c->net)
-                ? flows_place_of(m->flows, c)
-                : -1;
-        struct ctl_end peer = {.place = (size_t)place,
-                               .ports = {c->port_first, c->port_last}};
+        struct ctl_end peer;
 
-        if (c->port_first <= 1 && c->port_last == UINT16_MAX)
-            peer.ports = any_port;
-        if (place < 0)
+        if (!peer_end(m, &realm->allow_peer.items[i], relay, &peer))
             continue;
         flows_add(m->flows, CTL_UDP, relay, &peer, "relayed media to peers");
         flows_add(m->flows, CTL_UDP, &peer, relay, "media from peers");
@@ -514,6 +538,11 @@ static void make_turn(struct maker *m, const struct turn_config *turn)
         make_turn_peers(m, &turn->realm, &relay);
         for (size_t j = 0; j < turn->more_realms.n; j++)
             make_turn_peers(m, &turn->more_realms.items[j], &relay);
+        if (!turn->tcp_relay)
+            continue;
+        make_turn_tcp_peers(m, &turn->realm, &relay);
+        for (size_t j = 0; j < turn->more_realms.n; j++)
+            make_turn_tcp_peers(m, &turn->more_realms.items[j], &relay);
     }
 }
 

@@ -254,6 +254,27 @@ START_TEST(listed_peers_of_any_realm_stand_for_all)
 }
 END_TEST
 
+START_TEST(tcp_relays_reach_their_own_peers_and_only_when_on)
+{
+    static const char on[] =
+        "{'listen': ['tcp:10.1.0.1:3478'], 'relay-address': ['10.1.0.1'],"
+        " 'relay-ports': '30000-39999', 'secret-file': 's',"
+        " 'public-peers': false, 'tcp-relay': true,"
+        " 'allow-tcp-peer': ['10.0.0.0/24:5060']}";
+    static const char off[] =
+        "{'listen': ['tcp:10.1.0.1:3478'], 'relay-address': ['10.1.0.1'],"
+        " 'secret-file': 's', 'public-peers': false,"
+        " 'allow-tcp-peer': ['10.0.0.0/24:5060']}";
+
+    build(topo_text, NULL, NULL, _i == 0 ? on : off);
+    ck_assert_int_eq(says("edge 10.1.0.1,10.0.0.0/24,tcp,30000-39999,5060,"),
+                     _i == 0);
+    ck_assert_int_eq(says("10.0.0.0/24,edge 10.1.0.1,tcp,any,30000-39999,"),
+                     _i == 0);
+    ck_assert(!says("udp,30000"));
+}
+END_TEST
+
 START_TEST(a_listener_of_another_address_is_a_finding)
 {
     build(topo_text, NULL, NULL,
@@ -347,6 +368,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, relays_reach_allowed_peers_and_the_internet);
     tcase_add_test(tc, without_public_peers_nothing_is_relayed_to_the_internet);
     tcase_add_test(tc, listed_peers_of_any_realm_stand_for_all);
+    tcase_add_loop_test(tc, tcp_relays_reach_their_own_peers_and_only_when_on,
+                        0, 2);
     tcase_add_test(tc, a_listener_of_another_address_is_a_finding);
     tcase_add_test(tc, a_name_nobody_knows_is_a_finding);
     tcase_add_test(tc,
