@@ -33,12 +33,14 @@ static const char *const sessions[] = {"allocations_udp", "allocations_tcp",
                                        "allocations_tls", "allocations_dtls",
                                        NULL};
 
-/* Two relay sockets an allocation, a connection for each client. */
+/* Two relay sockets an allocation, a connection for each client, one for each
+ * peer of a TCP relay. */
 static uint64_t max_files(const void *values)
 {
     const struct turn_config *c = values;
 
-    return 2 * (uint64_t)c->max_allocations + c->max_connections + 256;
+    return 2 * (uint64_t)c->max_allocations + c->max_connections +
+           (c->tcp_relay ? c->tcp_total : 0) + 256;
 }
 
 int main(int argc, char **argv)

@@ -445,12 +445,32 @@ static void check_realms(struct config_build *build,
     turn_rules_unref(rules);
 }
 
+static bool has_tcp_peers(const struct turn_config *c)
+{
+    bool has_any = c->realm.allow_tcp_peer.n > 0;
+
+    for (size_t i = 0; i < c->more_realms.n; i++)
+        has_any |= c->more_realms.items[i].allow_tcp_peer.n > 0;
+    return has_any;
+}
+
+static void check_tcp_relay(struct config_build *build,
+                            const struct turn_config *c)
+{
+    if (c->tcp_relay && !has_tcp_peers(c) && !c->hairpin)
+        config_warn(build, "tcp-relay",
+                    "allow-tcp-peer lists nobody: TCP relays reach nothing");
+    if (!c->tcp_relay && has_tcp_peers(c))
+        config_warn(build, "allow-tcp-peer", "has no effect without tcp-relay");
+}
+
 static void check(struct config_build *build, void *values)
 {
     const struct turn_config *c = values;
 
     check_relays(build, c);
     check_tls(build, c);
+    check_tcp_relay(build, c);
     for (size_t i = 0; i < c->alternate.n; i++) {
         if (c->alternate.items[i].port == 0)
             config_error(build, "alternate-server", "needs a port");
