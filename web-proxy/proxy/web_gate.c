@@ -147,11 +147,12 @@ static bool judge_jwt(const struct web_site *site,
                       struct web_gate_verdict *verdict)
 {
     struct web_zone_verdict rate;
-    bool good;
+    bool good, elsewhere;
 
     verdict->jwt = web_jwt_judge(route->jwt, rq, wall_s);
-    if (verdict->jwt == WEB_JWT_OK && route->token_segment > 0 &&
-        !is_for_path(route, rq))
+    elsewhere = verdict->jwt == WEB_JWT_OK && route->token_segment > 0 &&
+                !is_for_path(route, rq);
+    if (elsewhere)
         verdict->jwt = WEB_JWT_CLAIM;
     good = verdict->jwt == WEB_JWT_OK;
     rate = account(site, route, rq, client, good, now);
@@ -165,9 +166,8 @@ static bool judge_jwt(const struct web_site *site,
     }
     verdict->reason = WEB_GATE_TOKEN;
     verdict->status = verdict->jwt == WEB_JWT_AMBIGUOUS ? 400
-                      : verdict->jwt == WEB_JWT_CLAIM && route->token_segment
-                          ? 403
-                          : 401;
+                      : elsewhere                       ? 403
+                                                        : 401;
     return false;
 }
 
