@@ -98,6 +98,7 @@ static void on_alarm(struct alarm *alarm, uint64_t now)
 
 /* ---- bytes ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is added to */
 static void count(uint64_t *shared, uint64_t *own, size_t n)
 {
     *own += n;

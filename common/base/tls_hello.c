@@ -218,6 +218,7 @@ static int take_record(struct gather *g, struct span bytes)
     return learn_length(g);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): add_fragment() writes */
 int tls_hello_read(struct span bytes, uint8_t scratch[TLS_HELLO_MAX],
                    struct tls_hello *ret_hello, size_t *ret_need)
 {

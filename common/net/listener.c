@@ -358,7 +358,7 @@ void listener_on_first(struct stream *stream)
     enum { DECODE_ERROR = 50 };
     struct listener *listener = stream->arg;
     struct listener_verdict verdict = {.choice = LISTENER_REFUSE};
-    struct first_bytes first;
+    struct first_bytes first = {0};
     int err = read_first(stream, &first);
 
     if (err == -EAGAIN)
