@@ -130,8 +130,8 @@ static const struct option_def options[] = {
      .object = &turn_quota_table,
      .offset = FIELD(quotas),
      .flags = OPT_LIST | OPT_RELOAD,
-     .help = "USER=NUMBER of allocations instead of user-quota: a media server "
-             "takes four a call with one user"},
+     .help = "USER=NUMBER of allocations instead of user-quota and "
+             "source-quota: a media server takes four a call with one user"},
     {.name = "nonce-lifetime",
      .type = OPT_DURATION,
      .offset = FIELD(nonce_lifetime),
@@ -259,7 +259,7 @@ static const struct option_def options[] = {
      .type = OPT_U32,
      .offset = FIELD(source_connections),
      .max = 1000000,
-     .fallback = "1000",
+     .fallback = "4000",
      .flags = OPT_RELOAD,
      .help =
          "TCP and TLS connections (and DTLS sessions) of one client address "

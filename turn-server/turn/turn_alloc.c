@@ -62,13 +62,14 @@ enum stun_code turn_quota_of(struct turn_core *core,
     const struct turn_realm_limits *limits = &rq->realm->limits;
     struct turn_quota_limits quota = {
         core->rules->limits.max_allocations, limits->max_allocations,
-        turn_realm_user_quota(rq->realm, rq->who.quota_name),
-        limits->max_per_source};
+        limits->max_per_user, limits->max_per_source};
     struct turn_quota_who who = {rq->realm->id, rq->who.quota_name,
                                  &rq->client->remote};
-    enum turn_quota_verdict verdict =
-        turn_quota_take(core->shared->quota, &who, &quota, hold);
+    enum turn_quota_verdict verdict;
 
+    if (turn_realm_user_quota(rq->realm, who.user, &quota.per_user))
+        quota.per_source = 0;
+    verdict = turn_quota_take(core->shared->quota, &who, &quota, hold);
     if (verdict == TURN_QUOTA_OK)
         return STUN_OK;
     if (verdict == TURN_QUOTA_NO_MEMORY)

@@ -152,13 +152,16 @@ void turn_realm_deinit(struct turn_realm *realm)
     mem_free(realm->name_text);
 }
 
-uint32_t turn_realm_user_quota(const struct turn_realm *realm, struct span user)
+bool turn_realm_user_quota(const struct turn_realm *realm, struct span user,
+                           uint32_t *ret_max)
 {
     for (size_t i = 0; i < realm->n_quotas; i++) {
-        if (span_equal(realm->quotas[i].user, user))
-            return realm->quotas[i].max;
+        if (span_equal(realm->quotas[i].user, user)) {
+            *ret_max = realm->quotas[i].max;
+            return true;
+        }
     }
-    return realm->limits.max_per_user;
+    return false;
 }
 
 bool turn_realm_has_server_name(const struct turn_realm *realm,

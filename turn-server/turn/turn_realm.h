@@ -84,9 +84,10 @@ int turn_realm_init(struct turn_realm *realm,
                     char error[TURN_RULES_ERROR_SIZE]);
 void turn_realm_deinit(struct turn_realm *realm);
 
-/* How many allocations this user may have; 0: no limit. */
-uint32_t turn_realm_user_quota(const struct turn_realm *realm,
-                               struct span user);
+/* Has this user a number of allocations of his own? Then neither the realm's
+ * limit for a user nor that for a source is his. */
+bool turn_realm_user_quota(const struct turn_realm *realm, struct span user,
+                           uint32_t *ret_max);
 
 /* Is it asked for by this server name (without case)? */
 bool turn_realm_has_server_name(const struct turn_realm *realm,

@@ -112,6 +112,7 @@ START_TEST(counts_quotas_of_each_realm_apart)
     other.users.users = span_str("alice:other\nvip:x");
     other.limits.max_allocations = 3;
     other.limits.max_per_user = 1;
+    other.limits.max_per_source = 1; /* no limit of the exception's */
     other.quotas = &exception;
     other.n_quotas = 1;
     again();
