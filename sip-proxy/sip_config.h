@@ -151,6 +151,11 @@ struct sip_config {
 
 extern const struct config_spec sip_config_spec;
 
+/* sip_config_listen.c: the rows of a listener and its check. */
+extern const struct option_table sip_config_listen_table;
+void sip_config_check_listen(struct config_build *build,
+                             const struct sip_config *cfg);
+
 /* sip_config_partner.c: the rows of a partner, its check, and what the core is
  * given. */
 extern const struct option_table sip_config_partner_table;
