@@ -42,6 +42,8 @@ static void carry(struct stream *to, const struct stream *from)
     to->max_queued = from->max_queued;
     to->low_water = from->low_water;
     to->linger_ms = from->linger_ms;
+    to->mark = from->mark;
+    to->left = from->left;
     to->above_low = from->above_low;
     to->want_end = from->want_end;
     to->notify_sent = from->notify_sent;
