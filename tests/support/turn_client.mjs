@@ -14,7 +14,7 @@ export const METHOD = {
 export const ATTR = {
   username: 0x06, integrity: 0x08, error: 0x09, unknown: 0x0a, channel: 0x0c, lifetime: 0x0d,
   peer: 0x12, data: 0x13, realm: 0x14, nonce: 0x15, relayed: 0x16, family: 0x17,
-  transport: 0x19, token: 0x1b, connection: 0x2a, ticket: 0x8030, icmp: 0x8004, mapped: 0x20, software: 0x8022,
+  transport: 0x19, dontFragment: 0x1a, token: 0x1b, connection: 0x2a, ticket: 0x8030, icmp: 0x8004, mapped: 0x20, software: 0x8022,
 };
 const COOKIE = Buffer.from("2112a442", "hex");
 
@@ -260,9 +260,10 @@ export class TurnClient {
       attr(ATTR.channel, u32(number * 65536)), attr(ATTR.peer, xorAddress(ip, port, tid))]);
   }
 
-  sendTo(ip, port, data) {
+  sendTo(ip, port, data, { whole = false } = {}) {
     const tid = crypto.randomBytes(12);
-    this.write(message(0x0016, tid, [attr(ATTR.peer, xorAddress(ip, port, tid)), attr(ATTR.data, data)]));
+    this.write(message(0x0016, tid, [attr(ATTR.peer, xorAddress(ip, port, tid)),
+      ...(whole ? [attr(ATTR.dontFragment, Buffer.alloc(0))] : []), attr(ATTR.data, data)]));
   }
 
   channelData(number, data) {
