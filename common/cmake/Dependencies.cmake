@@ -9,8 +9,9 @@ function(edge_dependency name spec)
 endfunction()
 
 # edge::<name> from the archive alone: for packages that install where Debian
-# has no such library (mbedTLS 3.6 and llhttp 9 on Debian 12).
-option(BUNDLE "put mbedTLS and llhttp into the programs" OFF)
+# has no such library (mbedTLS 3.6 and llhttp 9 on Debian 12), or another
+# version of it (libunistring).
+option(BUNDLE "put mbedTLS, llhttp and libunistring into the programs" OFF)
 function(edge_bundled name spec)
     if(NOT BUNDLE)
         edge_dependency(${name} ${spec})
@@ -38,7 +39,12 @@ edge_dependency(nghttp2 libnghttp2>=1.52)
 
 # libunistring has no pkg-config file.
 find_path(unistring_include uninorm.h REQUIRED)
-find_library(unistring_library unistring REQUIRED)
+if(BUNDLE)
+    find_library(unistring_archive libunistring.a REQUIRED)
+    set(unistring_library ${unistring_archive})
+else()
+    find_library(unistring_library unistring REQUIRED)
+endif()
 add_library(edge_unistring INTERFACE)
 target_include_directories(edge_unistring SYSTEM INTERFACE ${unistring_include})
 target_link_libraries(edge_unistring INTERFACE ${unistring_library})
