@@ -34,8 +34,10 @@ struct world_pipe {
 };
 
 /* What a core tells another worker's (RFC 8016). */
+enum { LETTER_FORWARD, LETTER_GONE, LETTER_ROUTE, LETTER_UNROUTE };
+
 struct world_letter {
-    enum { LETTER_FORWARD, LETTER_GONE, LETTER_ROUTE, LETTER_UNROUTE } kind;
+    int kind; /* LETTER_… */
     unsigned worker;
     struct turn_client client;
     uint8_t bytes[1500];

@@ -190,8 +190,8 @@ START_TEST(names_the_line_that_is_wrong_and_never_its_content)
         "x:A128GCM:MDEyMzQ1Njc4OWFiY2RlZg==:1:0",
         "x:A128GCM:MDEyMzQ1Njc4OWFiY2RlZg==:x:1",
         "x:A128GCM:MDEyMzQ1Njc4OWFiY2RlZg==:1:2:3",
-        "x2345678901234567890123456789012345678901:A128GCM:"
-        "MDEyMzQ1Njc4OWFiY2RlZg==",
+        ("x2345678901234567890123456789012345678901:A128GCM:"
+         "MDEyMzQ1Njc4OWFiY2RlZg=="),
     };
     char text[300];
 
