@@ -13,6 +13,7 @@
 
 enum {
     PREFACE = 24,
+    RESERVE = 4096,
     HEAD_BOMB = 4,        /* times the limit, decoded */
     CONTINUATIONS = 8,    /* of one header block */
     OUTPUT_FRAMES = 1000, /* that wait to be sent */
@@ -29,6 +30,8 @@ struct h2_server {
     struct h2_events events;
     uint64_t now;
     enum h2_fault fault;
+    void *reserve;  /* memory for when there is none */
+    bool is_broken; /* nghttp2 did not get what it needed */
 
     struct h2_block block;
 

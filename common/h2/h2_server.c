@@ -8,12 +8,45 @@
 
 #include <errno.h>
 
+/* ---- giving up ---- */
+
+int h2_fail(struct h2_server *h2, enum h2_fault fault)
+{
+    if (h2->fault == H2_FAULT_NONE)
+        h2->fault = fault;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 /* ---- memory of nghttp2 ---- */
+
+/* When nghttp2 (1.52 to 1.64) cannot grow a queue it frees an item and keeps
+ * it. So it is helped out of the reserve, once, and the connection ends; and
+ * when that does not do, its session is lost rather than freed twice. */
+static bool use_reserve(struct h2_server *h2)
+{
+    void *reserve = h2->reserve;
+
+    h2->reserve = NULL;
+    mem_free(reserve);
+    (void)h2_fail(h2, H2_FAULT_MEMORY);
+    return reserve != NULL;
+}
+
+static void *env_realloc(void *ptr, size_t size, void *arg)
+{
+    struct h2_server *h2 = arg;
+    void *new_ptr = mem_realloc(ptr, size);
+
+    if (!new_ptr && use_reserve(h2))
+        new_ptr = mem_realloc(ptr, size);
+    if (!new_ptr)
+        h2->is_broken = true;
+    return new_ptr;
+}
 
 static void *env_malloc(size_t size, void *arg)
 {
-    (void)arg;
-    return mem_alloc(size);
+    return env_realloc(NULL, size, arg);
 }
 
 static void env_free(void *ptr, void *arg)
@@ -22,25 +55,14 @@ static void env_free(void *ptr, void *arg)
     mem_free(ptr);
 }
 
+/* Nobody asks for so many that it would overflow. */
 static void *env_calloc(size_t n, size_t size, void *arg)
 {
-    (void)arg;
-    return mem_zarray(n, size);
-}
+    void *ptr = env_malloc(n * size, arg);
 
-static void *env_realloc(void *ptr, size_t size, void *arg)
-{
-    (void)arg;
-    return mem_realloc(ptr, size);
-}
-
-/* ---- giving up ---- */
-
-int h2_fail(struct h2_server *h2, enum h2_fault fault)
-{
-    if (h2->fault == H2_FAULT_NONE)
-        h2->fault = fault;
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (ptr)
+        memset(ptr, 0, n * size);
+    return ptr;
 }
 
 /* ---- requests ---- */
@@ -260,7 +282,7 @@ static int set_callbacks(nghttp2_session_callbacks *c)
 
 static int new_session(struct h2_server *h2)
 {
-    nghttp2_mem memory = {NULL, env_malloc, env_free, env_calloc, env_realloc};
+    nghttp2_mem memory = {h2, env_malloc, env_free, env_calloc, env_realloc};
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     int err = nghttp2_session_callbacks_new(&callbacks);
@@ -321,9 +343,12 @@ int h2_server_new(struct h2_server **ret_h2, const struct h2_limits *limits,
                  now);
     h2_block_init(&h2->block);
     buf_init(&h2->scratch, H2_HEAD_MAX);
-    err = new_session(h2);
+    h2->reserve = mem_alloc(RESERVE);
+    err = h2->reserve ? new_session(h2) : -ENOMEM;
     if (err == 0)
         err = submit_settings(h2);
+    if (err == 0 && h2->fault != H2_FAULT_NONE)
+        err = -ENOMEM;
     if (err < 0) {
         h2_server_free(h2);
         return err;
@@ -336,7 +361,9 @@ void h2_server_free(struct h2_server *h2)
 {
     if (!h2)
         return;
-    nghttp2_session_del(h2->session);
+    if (!h2->is_broken)
+        nghttp2_session_del(h2->session);
+    mem_free(h2->reserve);
     h2_block_deinit(&h2->block);
     buf_deinit(&h2->scratch);
     mem_free(h2);
@@ -392,7 +419,7 @@ bool h2_server_recv(struct h2_server *h2, struct span data, uint64_t now)
     if (h2->fault != H2_FAULT_NONE)
         return false;
     take(h2, data);
-    if (h2->fault != H2_FAULT_NONE)
+    if (h2->fault != H2_FAULT_NONE && !h2->is_broken)
         nghttp2_session_terminate_session(h2->session, code_of(h2->fault));
     return h2->fault == H2_FAULT_NONE && nghttp2_session_want_read(h2->session);
 }
@@ -400,8 +427,11 @@ bool h2_server_recv(struct h2_server *h2, struct span data, uint64_t now)
 struct span h2_server_send(struct h2_server *h2)
 {
     const uint8_t *data;
-    ssize_t n = nghttp2_session_mem_send(h2->session, &data);
+    ssize_t n;
 
+    if (h2->is_broken)
+        return span_of(NULL, 0);
+    n = nghttp2_session_mem_send(h2->session, &data);
     if (n < 0)
         (void)h2_fail(h2, H2_FAULT_MEMORY);
     return n > 0 ? span_of(data, (size_t)n) : span_of(NULL, 0);
