@@ -18,7 +18,7 @@
 #include "proxy/sip_route.h"
 
 enum {
-    SIP_FORK_BRANCHES = 6,
+    SIP_FORK_BRANCHES = 8,
     SIP_FORK_WIDE = 4, /* of them at once */
 };
 

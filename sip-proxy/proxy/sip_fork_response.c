@@ -4,6 +4,7 @@
 #include "proxy/sip_admit.h"
 #include "proxy/sip_orphan.h"
 #include "proxy/sip_rewrite.h"
+#include "proxy/sip_size.h"
 
 #define LOG_COMPONENT "sip"
 #include "base/log.h"
@@ -429,17 +430,26 @@ static bool has_silent(const struct sip_fork *fork)
 void sip_fork_on_silence_of_some(struct sip_core *core, struct sip_fork *fork,
                                  uint64_t now)
 {
-    bool all_silent = true;
+    bool all_silent = true, is_again = false;
+    unsigned n = fork->n;
 
-    for (unsigned i = 0; i < fork->n; i++) {
-        const struct sip_branch *b = &fork->branches[i];
+    for (unsigned i = 0; i < n; i++) {
+        struct sip_branch *b = &fork->branches[i];
         int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
 
-        if (b->done || b->status)
+        if (b->done || b->status) {
             all_silent = false;
+            continue;
+        }
+        if (b->stream && server >= 0)
+            sip_size_no_stream(core, server, now);
+        if (b->stream && sip_fork_send_smaller(core, fork, b, now))
+            is_again = true;
         else if (server >= 0)
             sip_core_server_failed(core, server, now);
     }
+    if (is_again)
+        return;
     fork->silence_over = true;
     if (all_silent) {
         (void)sip_fork_try_next(core, fork, now);

@@ -157,6 +157,31 @@ START_TEST(who_is_silent_keeps_nobody_waiting)
 }
 END_TEST
 
+START_TEST(silence_on_tcp_means_udp_there_as_well)
+{
+    char pad[2000];
+    unsigned udp = 0;
+
+    world.cfg.locals[2] = world.cfg.locals[WORLD_UDP];
+    world.cfg.locals[2].transport = SIP_TCP;
+    world.cfg.n_locals = 3;
+    world.cfg.dispatch.servers[0].stream = true;
+    world.cfg.dispatch.servers[1].stream = true;
+    sip_core_reload(world.core[0], &world.cfg, world.now);
+    (void)snprintf(pad, sizeof(pad), "X-Pad: %01500d\r\n", 1);
+    send_new("INVITE", pad);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(world_sent()->to.transport, SIP_TCP);
+    ck_assert_ptr_null(world_sent());
+    world_advance(3100);
+    for (const struct sent *s; (s = world_sent());)
+        udp += strncmp(s->text, "INVITE", 6) == 0 && s->to.transport == SIP_UDP;
+    ck_assert_uint_eq(udp, 2);
+    ck_assert_uint_eq(world.stats[0].server_failures, 0);
+    ck_assert_uint_eq(world.stats[0].failovers, 0);
+}
+END_TEST
+
 START_TEST(cancel_goes_to_all)
 {
     call();
@@ -220,6 +245,7 @@ Suite *unit_suite(void)
     tcase_add_test(t, a_6xx_ends_it_everywhere);
     tcase_add_test(t, the_challenges_of_all_are_told);
     tcase_add_test(t, who_is_silent_keeps_nobody_waiting);
+    tcase_add_test(t, silence_on_tcp_means_udp_there_as_well);
     tcase_add_test(t, cancel_goes_to_all);
     tcase_add_test(t, breadth_of_one_means_one_after_the_other);
     tcase_add_test(t, breadth_of_none_is_refused);
