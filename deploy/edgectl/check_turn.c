@@ -3,71 +3,12 @@
 
 #include "base/crypto.h"
 #include "base/err.h"
-#include "ctl_link.h"
 #include "stun/stun_msg.h"
+#include "turn_client.h"
 
-#include <errno.h>
 #include <stdio.h>
 
-enum { TRIES = 4, FIRST_WAIT_MS = 500, LIFETIME = 600 };
-
-/* A whole answer from a stream, or one datagram. */
-static int receive(struct ctl_link *link, bool stream, uint8_t *out,
-                   unsigned wait_ms)
-{
-    size_t len = 0;
-
-    for (;;) {
-        int n = ctl_link_receive(link, out + len, CTL_STUN_MAX - len, wait_ms);
-
-        if (n <= 0)
-            return n < 0 ? n : ERR_CLOSED;
-        len += (size_t)n;
-        if (!stream)
-            return (int)len;
-        n = stun_frame_size(span_of(out, len));
-        if (n < 0 || n > CTL_STUN_MAX)
-            return ERR_PARSE;
-        if (n > 0 && len >= (size_t)n)
-            return n;
-    }
-}
-
-/* Ask until there is an answer; over UDP again and again (RFC 8489 6.2.1). */
-static int exchange(struct ctl_link *link, const struct ctl_uri *uri,
-                    struct span request, struct ctl_stun_answer *answer)
-{
-    unsigned wait = uri->tcp ? CTL_LINK_TIMEOUT_MS : FIRST_WAIT_MS;
-    uint8_t in[CTL_STUN_MAX];
-    int err = -ETIMEDOUT;
-
-    for (unsigned i = 0; i < (uri->tcp ? 1 : TRIES); i++, wait *= 2) {
-        err = ctl_link_send(link, request);
-        if (err < 0)
-            return err;
-        err = receive(link, uri->tcp, in, wait);
-        if (err == -ETIMEDOUT)
-            continue;
-        if (err < 0)
-            return err;
-        err = ctl_stun_read(span_of(in, (size_t)err), request.ptr + 8, answer);
-        if (err != ERR_STATE)
-            return err;
-    }
-    return err;
-}
-
-static int allocate(struct ctl_link *link, const struct ctl_uri *uri,
-                    const struct ctl_stun_user *user, uint32_t lifetime,
-                    struct ctl_stun_answer *answer)
-{
-    uint8_t tid[STUN_TID_SIZE], out[CTL_STUN_MAX];
-    int n;
-
-    crypto_random(tid, sizeof(tid));
-    n = ctl_stun_allocate(tid, user, lifetime, out);
-    return n < 0 ? n : exchange(link, uri, span_of(out, (size_t)n), answer);
-}
+enum { LIFETIME = 600 };
 
 static bool check_binding(struct ctl_check_env *env, const struct ctl_uri *uri,
                           struct ctl_link *link)
@@ -80,7 +21,7 @@ static bool check_binding(struct ctl_check_env *env, const struct ctl_uri *uri,
     crypto_random(tid, sizeof(tid));
     err = ctl_stun_binding(tid, out);
     if (err > 0)
-        err = exchange(link, uri, span_of(out, (size_t)err), &answer);
+        err = turn_exchange(link, uri, span_of(out, (size_t)err), &answer);
     if (err < 0) {
         ctl_checks_add(env->checks, uri->text, "TURN-STUN", CTL_CHECK_ERROR,
                        "no answer to STUN (%s): is it running, and does the "
@@ -137,7 +78,7 @@ static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
     const struct ctl_stun_user nobody = {0};
     struct ctl_stun_user user = env->user;
     struct ctl_stun_answer first, answer;
-    int err = allocate(link, uri, &nobody, LIFETIME, &first);
+    int err = turn_allocate(link, uri, &nobody, LIFETIME, &first);
 
     if (err == 0 && first.code == 0) {
         ctl_checks_add(env->checks, uri->text, "TURN-OPEN", CTL_CHECK_ERROR,
@@ -155,7 +96,7 @@ static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
     user.realm = span_str(first.realm);
     user.nonce = span_str(first.nonce);
     if (err == 0)
-        err = allocate(link, uri, &user, LIFETIME, &answer);
+        err = turn_allocate(link, uri, &user, LIFETIME, &answer);
     if (err < 0)
         ctl_checks_add(env->checks, uri->text, "TURN-ALLOCATE", CTL_CHECK_ERROR,
                        "no answer to Allocate: %s", err_str(err));
@@ -164,7 +105,7 @@ static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
     else
         check_relayed(env, uri, link, &answer.relayed);
     if (err == 0 && answer.code == 0) /* give it back; it ends anyhow */
-        (void)allocate(link, uri, &user, 0, &answer);
+        (void)turn_allocate(link, uri, &user, 0, &answer);
 }
 
 void check_turn(struct ctl_check_env *env, const struct ctl_uri *uri)

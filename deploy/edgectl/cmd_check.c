@@ -3,48 +3,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "ctl/ctl_cred.h"
 #include "ctl_checks.h"
+#include "ctl_user.h"
 
 #include <psa/crypto.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { SECRET_FILE_MAX = 64 * 1024, CREDENTIAL_LIFETIME_S = 600 };
-
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
-
-/* A user of ten minutes, when there is a secret. */
-static int make_user(const struct ctl_args *args, struct ctl_cred *cred,
-                     struct ctl_check_env *env, struct buf *error)
-{
-    const char *path = ctl_args_value(args, "secret-file");
-    struct span secret;
-    struct buf file;
-    int err;
-
-    if (!path)
-        return 0;
-    buf_init(&file, (size_t)2 * SECRET_FILE_MAX);
-    err = ctl_read_file(path, SECRET_FILE_MAX, &file);
-    if (err < 0)
-        buf_printf(error, "%s: %s\n", path, err_str(err));
-    else if (!ctl_cred_secret(buf_span(&file), &secret))
-        err = ERR_PARSE;
-    if (err == ERR_PARSE)
-        buf_printf(error, "%s: there is no secret in it\n", path);
-    if (err == 0)
-        err = ctl_cred_make(secret, span_str("edgectl-check"),
-                            (uint64_t)env->now + CREDENTIAL_LIFETIME_S, cred);
-    if (err == 0) {
-        env->user.name = span_str(cred->user);
-        env->user.password = span_str(cred->password);
-    }
-    if (file.data)
-        mem_wipe(file.data, file.cap);
-    buf_deinit(&file);
-    return err;
-}
 
 /* Who is to be asked. Everything is read before the first packet goes out. */
 static int parse_uris(const struct ctl_args *args, struct ctl_uri *uris,
@@ -125,7 +91,7 @@ int cmd_check(const struct ctl_args *args)
     if (uris && env.checks && parse_uris(args, uris, &error) == 0 &&
         ctl_args_number(args, "days", 0, 3650, 21, &error, &days) == 0 &&
         load_ca(args, &ca, &error) == 0 &&
-        make_user(args, &cred, &env, &error) == 0) {
+        ctl_make_user(args, &cred, &env.user, &error) == 0) {
         env.days = (unsigned)days;
         code = run_all(args, &env, uris);
     }

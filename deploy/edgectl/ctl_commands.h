@@ -19,6 +19,7 @@ int cmd_top(const struct ctl_args *args);
 int cmd_turn_credential(const struct ctl_args *args);
 int cmd_cert(const struct ctl_args *args);
 int cmd_check(const struct ctl_args *args);
+int cmd_probe(const struct ctl_args *args);
 int cmd_flows(const struct ctl_args *args);
 int cmd_firewall(const struct ctl_args *args);
 

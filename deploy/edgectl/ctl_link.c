@@ -255,6 +255,11 @@ const struct addr *ctl_link_peer(const struct ctl_link *link)
     return &link->peer;
 }
 
+int ctl_link_fd(const struct ctl_link *link)
+{
+    return link->fd;
+}
+
 const char *ctl_link_version(const struct ctl_link *link)
 {
     return mbedtls_ssl_get_version(&link->ssl);

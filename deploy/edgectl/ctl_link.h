@@ -32,6 +32,9 @@ int ctl_link_receive(struct ctl_link *link, void *out, size_t size,
 /* Where it is connected to. */
 const struct addr *ctl_link_peer(const struct ctl_link *link);
 
+/* Its socket, for who measures. Not of a TLS link. */
+int ctl_link_fd(const struct ctl_link *link);
+
 /* Of a TLS link: "TLSv1.3"; the certificate and its chain. */
 const char *ctl_link_version(const struct ctl_link *link);
 const mbedtls_x509_crt *ctl_link_certificate(const struct ctl_link *link);

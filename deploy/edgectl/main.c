@@ -131,6 +131,23 @@ static const struct ctl_command commands[] = {
                  {"ca", "FILE", "trust these (default: the system's)"},
                  {"days", "N", "warn when fewer are left (default: 21)"},
                  JSON_OPTION}},
+    {.name = "probe",
+     .words = "turn:HOST[:PORT]",
+     .help = "is the way to the edge, and through its relay, good for voice?",
+     .more = "Packets like those of a call go to the edge and back: as STUN, "
+             "and through two\nrelays. Limits: one-way delay 50 ms, total "
+             "150 ms, loss 3 %, jitter 20 ms, DSCP kept.\n"
+             "Exit code 1 when one is not kept.\n",
+     .words_min = 1,
+     .words_max = 1,
+     .run = cmd_probe,
+     .options = {{"secret-file", "FILE", "shared secret of TURN"},
+                 {"seconds", "N", "how long (default: 10)"},
+                 {"rate", "N", "packets a second (default: 50)"},
+                 {"size", "BYTES", "of a packet (default: 172)"},
+                 {"address", "IP", "go there, whatever the name resolves to"},
+                 {"svg", "FILE", "a picture of delay and loss over time"},
+                 JSON_OPTION}},
     {.name = "flows",
      .words = "",
      .help = "which packets must pass: from, to, port, why",

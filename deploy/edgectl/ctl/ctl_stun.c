@@ -17,11 +17,24 @@ int ctl_stun_binding(const uint8_t *tid, uint8_t out[CTL_STUN_MAX])
     return stun_write_finish(&w);
 }
 
+static void sign(struct stun_writer *w, const struct ctl_stun_user *user)
+{
+    struct stun_key key;
+
+    if (!user->name.len)
+        return;
+    stun_write(w, STUN_USERNAME, user->name);
+    stun_write(w, STUN_REALM, user->realm);
+    stun_write(w, STUN_NONCE, user->nonce);
+    stun_key_make(STUN_ALGORITHM_MD5, user->name, user->realm, user->password,
+                  &key);
+    stun_write_integrity(w, STUN_INTEGRITY_SHA1, &key);
+}
+
 int ctl_stun_allocate(const uint8_t *tid, const struct ctl_stun_user *user,
                       uint32_t lifetime, uint8_t out[CTL_STUN_MAX])
 {
     struct stun_writer w;
-    struct stun_key key;
 
     stun_write_start(&w, out, CTL_STUN_MAX, STUN_REQUEST,
                      lifetime ? STUN_ALLOCATE : STUN_REFRESH, tid);
@@ -29,14 +42,22 @@ int ctl_stun_allocate(const uint8_t *tid, const struct ctl_stun_user *user,
         stun_write_u32(&w, STUN_REQUESTED_TRANSPORT,
                        (uint32_t)TRANSPORT_UDP << 24);
     stun_write_u32(&w, STUN_LIFETIME, lifetime);
-    if (user->name.len) {
-        stun_write(&w, STUN_USERNAME, user->name);
-        stun_write(&w, STUN_REALM, user->realm);
-        stun_write(&w, STUN_NONCE, user->nonce);
-        stun_key_make(STUN_ALGORITHM_MD5, user->name, user->realm,
-                      user->password, &key);
-        stun_write_integrity(&w, STUN_INTEGRITY_SHA1, &key);
-    }
+    sign(&w, user);
+    stun_write_fingerprint(&w);
+    return stun_write_finish(&w);
+}
+
+int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
+                     uint16_t number, const struct addr *peer,
+                     uint8_t out[CTL_STUN_MAX])
+{
+    struct stun_writer w;
+
+    stun_write_start(&w, out, CTL_STUN_MAX, STUN_REQUEST, STUN_CHANNEL_BIND,
+                     tid);
+    stun_write_u32(&w, STUN_CHANNEL_NUMBER, (uint32_t)number << 16);
+    stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, peer);
+    sign(&w, user);
     stun_write_fingerprint(&w);
     return stun_write_finish(&w);
 }

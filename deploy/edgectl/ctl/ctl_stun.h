@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_stun.h - the client's half of STUN and TURN, as far as a check needs it
- * (RFC 8489, RFC 8656): Binding, Allocate, Refresh. Bytes only.
+ * (RFC 8489, RFC 8656): Binding, Allocate, Refresh, ChannelBind. Bytes only.
  */
 #ifndef CTL_STUN_H
 #define CTL_STUN_H
@@ -22,6 +22,11 @@ int ctl_stun_binding(const uint8_t *tid, uint8_t out[CTL_STUN_MAX]);
  * Returns the size, or ERR_LIMIT when the user does not fit. */
 int ctl_stun_allocate(const uint8_t *tid, const struct ctl_stun_user *user,
                       uint32_t lifetime, uint8_t out[CTL_STUN_MAX]);
+
+/* Binds channel `number` to `peer`. Returns as ctl_stun_allocate(). */
+int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
+                     uint16_t number, const struct addr *peer,
+                     uint8_t out[CTL_STUN_MAX]);
 
 struct ctl_stun_answer {
     int code;            /* 0: success, else ERROR-CODE */
