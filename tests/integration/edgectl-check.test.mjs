@@ -106,7 +106,7 @@ describe("edgectl check", () => {
     };
     socket.on("message", (packet, from) => {
       const method = packet.readUInt16BE(0);
-      const { code, relayed } = method === 1 ? {} : answer(packet.includes("edgectl-check"));
+      const { code, relayed } = method === 1 ? {} : answer(packet.includes("edgectl"));
       const parts = [];
       if (code) {
         parts.push(attribute(0x0009, Buffer.concat([
