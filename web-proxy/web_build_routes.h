@@ -19,7 +19,7 @@ struct web_build_context {
 
 /* Returns 0, -ENOMEM, or ERR_CONFIG for two routes of the same path. */
 int web_build_routes(struct web_site *site,
-                     const struct web_build_context *context);
+                     const struct web_build_context *x);
 void web_build_routes_free(struct web_site *site);
 
 #endif /* WEB_BUILD_ROUTES_H */

@@ -52,10 +52,11 @@ const char *http_date_print(int64_t unix_s, char out[HTTP_DATE_SIZE])
     n = unix_s / DAY_S;
     s = unix_s % DAY_S;
     date_of(n, &year, &month, &day);
-    (void)snprintf(
-        out, HTTP_DATE_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-        days + (n + 4) % 7 * 3, day % 100, months + (month - 1) * 3,
-        year % 10000, (int)(s / 3600 % 24), (int)(s / 60 % 60), (int)(s % 60));
+    (void)snprintf(out, HTTP_DATE_SIZE,
+                   "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+                   days + (n + 4) % 7 * INT64_C(3), day % 100,
+                   months + (ptrdiff_t)(month - 1) * 3, year % 10000,
+                   (int)(s / 3600 % 24), (int)(s / 60 % 60), (int)(s % 60));
     return out;
 }
 
@@ -64,8 +65,8 @@ const char *http_date_print(int64_t unix_s, char out[HTTP_DATE_SIZE])
 /* Number of a name of three letters, counted from 0; -1 for none. */
 static int name_of(struct span s, const char *names)
 {
-    for (int i = 0; s.len >= 3 && names[i * 3]; i++) {
-        if (memcmp(s.ptr, names + i * 3, 3) == 0)
+    for (int i = 0; s.len >= 3 && names[(size_t)i * 3]; i++) {
+        if (memcmp(s.ptr, names + (size_t)i * 3, 3) == 0)
             return i;
     }
     return -1;
@@ -103,7 +104,8 @@ static int make(int year, int month, int day, struct span clock,
     if (year < 1970 || month < 0 || day < 1 || day > lengths[month] || h < 0 ||
         h > 23 || m < 0 || m > 59 || s < 0 || s > 60)
         return ERR_PARSE;
-    *ret_unix_s = days_of(year, month + 1, day) * DAY_S + h * 3600 + m * 60 + s;
+    *ret_unix_s = days_of(year, month + 1, day) * DAY_S + h * INT64_C(3600) +
+                  m * INT64_C(60) + s;
     return 0;
 }
 

@@ -13,6 +13,6 @@ enum { HTTP_DATE_SIZE = 64 };
 const char *http_date_print(int64_t unix_s, char out[HTTP_DATE_SIZE]);
 
 /* Also the two obsolete forms. Returns 0 or ERR_PARSE. */
-int http_date_parse(struct span text, int64_t *ret_unix_s);
+int http_date_parse(struct span s, int64_t *ret_unix_s);
 
 #endif /* HTTP_DATE_H */

@@ -162,20 +162,26 @@ static int error_of(int err)
     }
 }
 
+static int judge_kind(const struct stat *stat)
+{
+    if (S_ISDIR(stat->st_mode))
+        return -EISDIR;
+    return S_ISREG(stat->st_mode) ? 0 : -ENOENT;
+}
+
 /* The file of that name, if it is one. */
 static int open_one(int folder, char *path, struct stat *ret_stat)
 {
     int fd = open_beneath(folder, path);
+    int err;
 
     if (fd < 0)
         return error_of(errno);
-    if (fstat(fd, ret_stat) < 0 || !S_ISREG(ret_stat->st_mode)) {
-        bool is_folder = S_ISDIR(ret_stat->st_mode);
-
-        close(fd);
-        return is_folder ? -EISDIR : -ENOENT;
-    }
-    return fd;
+    err = fstat(fd, ret_stat) < 0 ? -ENOENT : judge_kind(ret_stat);
+    if (err == 0)
+        return fd;
+    close(fd);
+    return err;
 }
 
 static bool is_older(const struct stat *a, const struct stat *b)
@@ -189,7 +195,7 @@ static bool is_older(const struct stat *a, const struct stat *b)
 static int open_form(struct file *f, int fd, struct stat *stat)
 {
     for (size_t i = 0; i < f->n_suffixes; i++) {
-        struct stat other;
+        struct stat other = {0};
         int form;
 
         memcpy(f->path + f->path_len, f->suffixes[i],

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "http/http_head.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* ---- life ---- */
@@ -397,6 +398,7 @@ static void note_target(struct web_exchange *x, const struct web_request *rq)
 static int write_head(struct web_exchange *x, const struct web_request *rq)
 {
     struct web_session *s = x->session;
+    const struct web_upstream *upstream = x->upstream;
     char path[WEB_REQUEST_PATH_SIZE];
     struct web_forward_request how = {
         .client = &s->client_name,
@@ -404,12 +406,13 @@ static int write_head(struct web_exchange *x, const struct web_request *rq)
         .upgrade = x->upgrade,
         .via = x->view->site->via,
         .port = x->view->site->https_port,
-        .host_field = x->upstream->host_field,
     };
 
+    assert(upstream); /* the route leads to one */
+    how.host_field = upstream->host_field;
     /* HTTP/1.0 knows requests without Host; HTTP/1.1 does not. */
     if (rq->host.len == 0 && !how.host_field)
-        how.host_field = x->upstream->backends[0].host;
+        how.host_field = upstream->backends[0].host;
     how.path = rq->path;
     if (x->route->rewrite.len > 0) {
         int len = web_url_rewrite(x->route, rq->path, path, sizeof(path));

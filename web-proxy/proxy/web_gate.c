@@ -140,22 +140,28 @@ static void refuse_rate(struct web_gate_verdict *verdict, uint64_t wait_ms)
     verdict->wait_ms = wait_ms;
 }
 
+/* Who asks for what, and when. */
+struct asking {
+    const struct web_site *site;
+    const struct web_route *route;
+    struct web_request *rq;
+    const struct addr *client;
+    uint64_t now, wall_s;
+};
+
 /* False when it is refused. */
-static bool judge_jwt(const struct web_site *site,
-                      const struct web_route *route, struct web_request *rq,
-                      const struct addr *client, uint64_t now, uint64_t wall_s,
-                      struct web_gate_verdict *verdict)
+static bool judge_jwt(const struct asking *a, struct web_gate_verdict *verdict)
 {
     struct web_zone_verdict rate;
     bool good, elsewhere;
 
-    verdict->jwt = web_jwt_judge(route->jwt, rq, wall_s);
-    elsewhere = verdict->jwt == WEB_JWT_OK && route->token_segment > 0 &&
-                !is_for_path(route, rq);
+    verdict->jwt = web_jwt_judge(a->route->jwt, a->rq, a->wall_s);
+    elsewhere = verdict->jwt == WEB_JWT_OK && a->route->token_segment > 0 &&
+                !is_for_path(a->route, a->rq);
     if (elsewhere)
         verdict->jwt = WEB_JWT_CLAIM;
     good = verdict->jwt == WEB_JWT_OK;
-    rate = account(site, route, rq, client, good, now);
+    rate = account(a->site, a->route, a->rq, a->client, good, a->now);
     if (good && !rate.pass) {
         refuse_rate(verdict, rate.wait_ms);
         return false;
@@ -200,6 +206,7 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     const struct web_route *route = web_route_find(
         site->routes, site->n_routes, web_host_name(&rq->host), rq->path);
     struct web_gate_verdict verdict = {.route = route};
+    const struct asking asking = {site, route, rq, client, now, wall_s};
     struct web_zone_verdict rate;
     int status;
 
@@ -230,7 +237,7 @@ struct web_gate_verdict web_gate_judge(const struct web_site *site,
     if (status != 0)
         return refuse(WEB_GATE_WEBSOCKET, status, route);
     if (route->check == WEB_TOKEN_VALID) {
-        if (!judge_jwt(site, route, rq, client, now, wall_s, &verdict))
+        if (!judge_jwt(&asking, &verdict))
             return verdict;
     } else {
         status = judge_token(route, rq);

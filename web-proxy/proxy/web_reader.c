@@ -388,14 +388,14 @@ static void add_slash(struct web_exchange *x)
     path = target;
     if (span_cut(target, '?', &path, &query))
         query = span_from(target, path.len);
-    if (path.len + query.len + 1 > sizeof(location)) {
+    if (!path.ptr || path.len + query.len + 1 > sizeof(location)) {
         exchange_fail(x, 404);
         return;
     }
     memcpy(location, path.ptr, path.len);
     len = path.len;
     location[len++] = '/';
-    if (query.len > 0)
+    if (query.ptr && query.len > 0)
         memcpy(location + len, query.ptr, query.len);
     exchange_redirect(x, 308, span_of(location, len + query.len));
 }

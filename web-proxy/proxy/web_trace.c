@@ -6,25 +6,27 @@
 
 #include <stdio.h>
 
+static bool is_digit(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* `n` digits in lower case, not all of them 0. */
 static bool is_id(struct span s, size_t at, size_t n)
 {
     bool zero = true;
 
     for (size_t i = at; i < at + n; i++) {
-        uint8_t c = s.ptr[i];
-
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+        if (!is_digit(s.ptr[i]))
             return false;
-        zero = zero && c == '0';
+        zero = zero && s.ptr[i] == '0';
     }
     return !zero;
 }
 
 static bool is_flags(struct span s, size_t at)
 {
-    return memchr("0123456789abcdef", s.ptr[at], 16) &&
-           memchr("0123456789abcdef", s.ptr[at + 1], 16);
+    return is_digit(s.ptr[at]) && is_digit(s.ptr[at + 1]);
 }
 
 /* "00-<32>-<16>-<2>" */
