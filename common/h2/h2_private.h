@@ -15,6 +15,7 @@ enum {
     PREFACE = 24,
     RESERVE = 4096,
     HEAD_BOMB = 4,        /* times the limit, decoded */
+    BOMB_MIN = 64 * 1024, /* and no less than this */
     CONTINUATIONS = 8,    /* of one header block */
     OUTPUT_FRAMES = 1000, /* that wait to be sent */
     CREDIT_REQUEST = 8,   /* frames that go with a request */

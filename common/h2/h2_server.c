@@ -88,6 +88,14 @@ static int on_begin_headers(nghttp2_session *session,
     return 0;
 }
 
+/* Far too large: not even decoded to its end. */
+static bool is_bomb(const struct h2_server *h2)
+{
+    size_t most = (size_t)h2->limits.head * HEAD_BOMB;
+
+    return h2->block.size > (most > BOMB_MIN ? most : BOMB_MIN);
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
                      const uint8_t *name, size_t name_len, const uint8_t *value,
                      size_t value_len, uint8_t flags, void *user)
@@ -99,7 +107,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
     (void)flags;
     h2_block_add(&h2->block, span_of(name, name_len), span_of(value, value_len),
                  h2->limits.head);
-    if (h2->block.size > (size_t)h2->limits.head * HEAD_BOMB)
+    if (is_bomb(h2))
         return h2_fail(h2, H2_FAULT_HEADERS);
     return 0;
 }
@@ -119,7 +127,7 @@ static int on_invalid_header(nghttp2_session *session,
     (void)flags;
     h2->block.bad = true;
     h2->block.size += name_len + value_len;
-    if (h2->block.size > (size_t)h2->limits.head * HEAD_BOMB)
+    if (is_bomb(h2))
         return h2_fail(h2, H2_FAULT_HEADERS);
     return 0;
 }
