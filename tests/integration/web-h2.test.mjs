@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import crypto from "node:crypto";
 import fs from "node:fs";
 import http2 from "node:http2";
 import path from "node:path";
@@ -106,7 +107,8 @@ before(async () => {
   config = {
     listen: [`https:127.0.0.1:${port}`], certificate: [certs.cert], key: [certs.key], workers: 1,
     upstream: [`a=http://127.0.0.1:${backend.port}`],
-    route: [{ path: "/", upstream: "a", websocket: "yes", "body-size": "200m" }, { path: "/plain", upstream: "a" }],
+    route: [{ path: "/", upstream: "a", websocket: "yes", "body-size": "200m" }, { path: "/plain", upstream: "a" },
+      { path: "/files", root: dir }],
     "drain-time": "5s",
   };
   fs.writeFileSync(file, JSON.stringify(config));
@@ -235,6 +237,26 @@ test("what is read slowly arrives whole, and memory stays flat", async () => {
   }
   assert.equal(size, 64 * MiB);
   if (!process.env.EDGE_SLOW) assert.ok(most - before < 32, `grew from ${before} to ${most} MiB`);
+  client.close();
+});
+
+test("files go by the same windows", async () => {
+  const content = crypto.randomBytes(5 * MiB);
+  fs.writeFileSync(path.join(dir, "five"), content);
+  const client = connect();
+  const slow = client.request({ ":path": "/files/five" });
+  const [headers] = await once(slow, "response");
+  assert.equal(headers["content-length"], String(content.length));
+  // One that is not read, and others that are.
+  slow.pause();
+  const others = await Promise.all([0, 1, 2].map(() => ask(client, "/files/five", { headers: { range: "bytes=1000-1009" } })));
+  for (const got of others)
+    assert.deepEqual([got.status, got.body], [206, content.subarray(1000, 1010).toString("latin1")]);
+  const same = await ask(client, "/files/five", { headers: { "if-none-match": headers.etag } });
+  assert.deepEqual([same.status, same.body], [304, ""]);
+  const parts = [];
+  for await (const part of slow) parts.push(part);
+  assert.ok(Buffer.concat(parts).equals(content));
   client.close();
 });
 
