@@ -44,9 +44,11 @@ static int stream_head(struct web_session *s, struct span head)
         return h2_server_interim(st->conn->h2, st->id, head);
     }
     buf_put_span(&st->out, head);
+    if (buf_err(&st->out) < 0)
+        return buf_err(&st->out);
     st->head_len = head.len;
     get_ready(st);
-    return buf_err(&st->out);
+    return 0;
 }
 
 static int stream_body(struct web_session *s, struct span body, bool chunked)
