@@ -80,7 +80,7 @@ static ptrdiff_t find_address(struct span s, struct span address)
 {
     size_t from = 0;
 
-    for (;;) {
+    while (s.ptr && address.len > 0) {
         ptrdiff_t found = span_search(span_from(s, from), address);
         size_t at;
 
@@ -93,6 +93,7 @@ static ptrdiff_t find_address(struct span s, struct span address)
             return (ptrdiff_t)at;
         from = at + 1;
     }
+    return -1;
 }
 
 static bool has_inside(const struct sip_core *core, struct span s)

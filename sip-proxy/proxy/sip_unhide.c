@@ -192,13 +192,18 @@ static void restore_call_id(struct restore *r, struct span text,
 
 static void restore_own_call_id(struct restore *r, const struct sip_msg *msg)
 {
+    struct span all, sealed, was;
+
     r->call_id = msg->call_id;
-    restore_call_id(r, msg->call_id, false);
-    if (!r->any)
+    if (!find_call_id(msg->call_id, &all, &sealed) ||
+        all.len != msg->call_id.len) /* not all of it */
         return;
-    r->call_id = buf_span(&r->core->hide->value);
-    memcpy(r->call_id_text, r->call_id.ptr, r->call_id.len);
-    r->call_id.ptr = r->call_id_text;
+    restore_call_id(r, msg->call_id, false);
+    was = buf_span(&r->core->hide->value);
+    if (!r->any || !was.ptr || was.len > sizeof(r->call_id_text))
+        return;
+    memcpy(r->call_id_text, was.ptr, was.len);
+    r->call_id = span_of(r->call_id_text, was.len);
 }
 
 static void restore_addr(struct restore *r, const struct sip_addr *addr)
