@@ -69,15 +69,30 @@ static bool is_inside(const struct sip_core *core, const struct sip_host *host)
     return false;
 }
 
-static bool is_address_byte(uint8_t c)
+static bool is_digit(uint8_t c, bool is_hex)
 {
-    return (c >= '0' && c <= '9') || c == '.';
+    return (c >= '0' && c <= '9') ||
+           (is_hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
+}
+
+/* What stands there, from `at` on, is no part of a longer address. */
+static bool stands_alone(struct span s, size_t at, size_t len, bool is_v6)
+{
+    char mark = is_v6 ? ':' : '.';
+    struct span rest = span_from(s, at + len);
+
+    if (at > 0 && (is_digit(s.ptr[at - 1], is_v6) || s.ptr[at - 1] == mark))
+        return false;
+    if (rest.len > 0 && is_digit(rest.ptr[0], is_v6))
+        return false;
+    return rest.len < 2 || rest.ptr[0] != mark || !is_digit(rest.ptr[1], is_v6);
 }
 
 /* Where the address stands in a text, and is not part of another one. -1: it
  * does not. */
 static ptrdiff_t find_address(struct span s, struct span address)
 {
+    bool is_v6 = span_find(address, ':') >= 0;
     size_t from = 0;
 
     while (s.ptr && address.len > 0) {
@@ -87,9 +102,7 @@ static ptrdiff_t find_address(struct span s, struct span address)
         if (found < 0)
             return -1;
         at = from + (size_t)found;
-        if ((at == 0 || !is_address_byte(s.ptr[at - 1])) &&
-            (at + address.len == s.len || s.ptr[at + address.len] < '0' ||
-             s.ptr[at + address.len] > '9'))
+        if (stands_alone(s, at, address.len, is_v6))
             return (ptrdiff_t)at;
         from = at + 1;
     }
@@ -354,12 +367,19 @@ static void sweep_value(struct sip_core *core, struct span value,
 {
     for (;;) {
         ptrdiff_t at = find_address(value, address);
+        struct span place;
 
         if (at < 0)
             return;
-        sip_edit_replace(&core->hide->edit,
-                         span_of(value.ptr + at, address.len), ours);
+        place = span_of(value.ptr + at, address.len);
         value = span_from(value, (size_t)at + address.len);
+        /* A name has no brackets. */
+        if (at > 0 && place.ptr[-1] == '[' && value.len > 0 &&
+            value.ptr[0] == ']') {
+            place = span_of(place.ptr - 1, place.len + 2);
+            value = span_from(value, 1);
+        }
+        sip_edit_replace(&core->hide->edit, place, ours);
     }
 }
 

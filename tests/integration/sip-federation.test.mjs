@@ -231,6 +231,16 @@ describe("who may connect", { skip: need }, () => {
     await edge2.stop({ drain: 100 });
   });
 
+  test("over IPv6 as well", async () => {
+    const port = await freePort("::1");
+    const edge6 = await startEdge({ ca: good.ca, own, asterisk, partners: [{ domain: "partner.example" }],
+      listen: [{ address: `tls:[::1]:${port}`, partners: true, certificate: own.cert, key: own.key }] });
+    assert.equal((await sClient(port, ask(P), { ...certs.URI, ca: good.ca, host: "[::1]" })).status, 200);
+    assert.equal((await sClient(port, ask(S), { ...certs.URI, ca: good.ca, host: "[::1]" })).status, 403);
+    assert.equal((await sClient(port, ask(P), { ...certs["wrong CA"], ca: good.ca, host: "[::1]" })).status, 0);
+    await edge6.stop({ drain: 100 });
+  });
+
   test("a certificate cannot write our log", async () => {
     const cert = await good.issue({ cn: 'x" why="fine" \u001b[2J', san: ["URI:sip:evil\u0007.example"] });
     const before = edge.log().length;

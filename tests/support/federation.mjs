@@ -42,8 +42,8 @@ export async function authority(name = "Federation test CA") {
 }
 
 /** What openssl s_client gets back for one SIP message; "" when it was cut. */
-export async function sClient(port, message, { cert, key: keyFile, ca, version } = {}) {
-  const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet",
+export async function sClient(port, message, { cert, key: keyFile, ca, version, host = "127.0.0.1" } = {}) {
+  const args = ["s_client", "-connect", `${host}:${port}`, "-quiet",
     ...(ca ? ["-CAfile", ca] : []), ...(version ? [version] : []),
     ...(cert ? ["-cert", cert, "-key", keyFile] : [])];
   const child = spawn("openssl", args, { stdio: ["pipe", "pipe", "pipe"] });

@@ -124,6 +124,47 @@ START_TEST(addresses_elsewhere_are_replaced_whole_ones_only)
 }
 END_TEST
 
+START_TEST(addresses_of_ipv6_are_found_too)
+{
+    const struct sent *s;
+
+    world_end();
+    world.cfg.locals[2] = (struct sip_local){.transport = SIP_UDP,
+                                             .zone = SIP_INSIDE,
+                                             .sent_by = "[2001:db8::1]:5060"};
+    ck_assert_int_eq(
+        addr_parse(span_str("[2001:db8::1]:5060"), &world.cfg.locals[2].addr),
+        0);
+    world.cfg.n_locals = 3;
+    world_restart();
+    world_forget();
+    world_connect(0, 0, 0);
+    world_from_client(0, "REGISTER sip:example.org SIP/2.0\r\n"
+                         "Via: SIP/2.0/WS a.invalid;branch=z9hG4bKreg\r\n"
+                         "Max-Forwards: 69\r\n"
+                         "From: <sip:alice@example.org>;tag=al\r\n"
+                         "To: <sip:alice@example.org>\r\n"
+                         "Call-ID: reg\r\nCSeq: 1 REGISTER\r\n"
+                         "Contact: <sip:x1@a.invalid;transport=ws>\r\n\r\n");
+    registered();
+    s = invite("From: <sip:bob@[2001:DB8::1]>;tag=bo\r\nCall-ID: in-1\r\n"
+               "Contact: <sip:bob@[2001:db8::1]:5070>\r\n"
+               "X-One: <sip:[2001:db8::1]:5060>, 2001:db8::1\r\n"
+               "X-Two: 2001:db8::1a 2001:db8::1:2 12001:db8::1\r\n");
+    ck_assert_ptr_nonnull(
+        strstr(s->text, "X-One: <sip:edge.example:5060>, edge.example\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(s->text, "X-Two: 2001:db8::1a 2001:db8::1:2 12001:db8::1\r\n"));
+    ck_assert_ptr_null(strstr(s->text, "DB8"));
+    ck_assert_ptr_nonnull(strstr(world_value(s, "Contact", 0), "sip:bob@edge"));
+    world_from_client(0, "%s", world_answer(s, 486, "al", ""));
+    (void)world_expect("ACK", 0, 0);
+    s = world_expect("SIP/2.0 486", -1, WORLD_SERVER_A);
+    ck_assert_ptr_nonnull(
+        strstr(s->text, "From: <sip:bob@[2001:DB8::1]>;tag=bo\r\n"));
+}
+END_TEST
+
 START_TEST(full_hides_programs_too)
 {
     const struct sent *s;
@@ -202,6 +243,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_request_has_one_hop_outside_and_all_inside);
     tcase_add_test(tc, addresses_elsewhere_are_replaced_whole_ones_only);
+    tcase_add_test(tc, addresses_of_ipv6_are_found_too);
     tcase_add_test(tc, a_response_whose_via_was_changed_goes_nowhere);
     tcase_add_test(tc, what_looks_like_ours_by_chance_is_left_alone);
     tcase_add_test(tc, more_than_fits_is_not_sent_rather_than_shown);
