@@ -12,14 +12,13 @@ struct web_build_context {
     struct web_zone *(*zone)(const void *arg, const char *name);
     uint32_t (*upstream)(const void *arg, const char *name);
     const struct web_jwt *(*jwt)(const void *arg, const char *name);
-    struct buf *error; /* why not */
+    struct buf *error;          /* why not */
     const struct web_site *old; /* whose meters go on; or NULL */
     unsigned workers;
 };
 
 /* Returns 0, -ENOMEM, or ERR_CONFIG for two routes of the same path. */
-int web_build_routes(struct web_site *site,
-                     const struct web_build_context *x);
+int web_build_routes(struct web_site *site, const struct web_build_context *x);
 void web_build_routes_free(struct web_site *site);
 
 #endif /* WEB_BUILD_ROUTES_H */

@@ -112,6 +112,7 @@ const char *web_config_resolvers(const struct web_config *c,
  * known of their health. Main thread.
  * Returns 0; or, said in `error`, ERR_CONFIG (a CA file) or -ENOMEM. */
 int web_config_site(const struct config *config, struct web_site *old,
-                    unsigned workers, struct buf *error, struct web_site **ret_site);
+                    unsigned workers, struct buf *error,
+                    struct web_site **ret_site);
 
 #endif /* WEB_CONFIG_H */

@@ -30,7 +30,7 @@ struct web_config_route {
     uint32_t burst;
     bool nodelay;
     int zone_key; /* enum web_zone_key */
-    int token; /* enum web_token_check */
+    int token;    /* enum web_token_check */
     const char *token_name;
     const char *token_policy;
     uint32_t token_segment;

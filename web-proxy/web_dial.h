@@ -18,7 +18,7 @@ struct web_dial_options {
     const struct web_backend *backend; /* outlives the attempt */
     struct stream_options stream;
     struct span preface; /* see stream_target; outlives the attempt */
-    struct list *list; /* where it is kept while under way */
+    struct list *list;   /* where it is kept while under way */
     /* One of the two is called, later, unless cancelled. The stream is the
      * receiver's, who has to call stream_set_events(). */
     void (*done)(void *arg, struct stream *stream);

@@ -12,8 +12,8 @@
 #include "net/handshake_rate.h"
 #include "net/tls_ctx.h"
 #include "web_config.h"
-#include "web_metrics.h"
 #include "web_egresses.h"
+#include "web_metrics.h"
 #include "web_streams.h"
 #include "web_tls.h"
 
@@ -79,7 +79,8 @@ static int load_site(struct web_state *state, const struct config *config)
     err = web_tls_load(&state->tls, config_values(config), state->tickets,
                        &error);
     if (err == 0)
-        err = web_config_site(config, NULL, state->workers, &error, &state->site);
+        err =
+            web_config_site(config, NULL, state->workers, &error, &state->site);
     if (err == 0)
         err = web_streams_new(&state->streams, config, state->site, NULL);
     if (err == 0)
@@ -169,7 +170,8 @@ static int renew(const struct web_state *state, const struct config *config,
         web_tls_load(&r->tls, config_values(config), state->tickets, report);
 
     if (err == 0)
-        err = web_config_site(config, state->site, state->workers, report, &r->site);
+        err = web_config_site(config, state->site, state->workers, report,
+                              &r->site);
     if (err == 0)
         err = web_streams_new(&r->streams, config, r->site, state->streams);
     if (err == 0)
@@ -370,8 +372,8 @@ static void status_routes(const struct web_site *site, struct buf *json)
     for (size_t i = 0; i < site->n_routes; i++) {
         json_open(json, '{');
         json_key(json, "name");
-        json_string(json, web_metrics_route_name(&site->routes[i], name,
-                                                 sizeof(name)));
+        json_string(
+            json, web_metrics_route_name(&site->routes[i], name, sizeof(name)));
         web_metrics_status(site->routes[i].meter, json);
         json_close(json, '}');
     }

@@ -54,7 +54,7 @@ struct stream {
     uint8_t state;     /* enum stream_state */
     uint8_t poll_mask; /* what libuv watches */
     bool paused;
-    bool left; /* the peer has closed, seen while paused */
+    bool left;      /* the peer has closed, seen while paused */
     bool blocked;   /* the kernel takes no more: wait for writable */
     bool above_low; /* on_writable is owed */
     bool want_end;  /* close_notify and FIN when the queue is empty */

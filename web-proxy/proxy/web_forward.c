@@ -414,8 +414,8 @@ void web_forward_request(struct buf *out, const struct web_request *rq,
     struct writer w;
     /* A field without white space behind its colon grows by one byte. */
     struct span path = how->path.ptr ? how->path : rq->path;
-    size_t most = msg->head.len + msg->headers_n + path.len +
-                  rq->query.len + host.len + 2 * msg->host.len + OWN_LINES +
+    size_t most = msg->head.len + msg->headers_n + path.len + rq->query.len +
+                  host.len + 2 * msg->host.len + OWN_LINES +
                   (rq->identity_field ? IDENTITY_LINE : 0) +
                   (rq->subject_field ? SUBJECT_LINE : 0);
 

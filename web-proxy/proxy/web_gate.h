@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* web_gate.h - may this request pass, and by which route? All refusals that
  * need no back end are decided here, in this order: route, client, its
- * certificate, maintenance, method, rate, kind, token, size. Pure but for the zone's account. */
+ * certificate, maintenance, method, rate, kind, token, size. Pure but for the
+ * zone's account. */
 #ifndef WEB_GATE_H
 #define WEB_GATE_H
 

@@ -4,8 +4,8 @@
  *   core ─┬─ views (a site and its kept links; the current one and those still
  *         │         used by requests that began before a reload)
  *         ├─ sessions ── exchange ── link       while a request is under way
- *         │    └─ or, of HTTP/2: streams, which are sessions ── exchange ── link
- *         └─ idle links                         in the pools of the views
+ *         │    └─ or, of HTTP/2: streams, which are sessions ── exchange ──
+ * link └─ idle links                         in the pools of the views
  *
  * Nothing is freed while an event is being handled: what ends is put on a list
  * and recycled by core_leave(). So every function may go on using its objects,
@@ -164,13 +164,13 @@ struct web_session {
     struct web_exchange *exchange;
 
     struct timer timer;
-    uint64_t due;    /* what the timer is for may have moved to here */
-    bool began;      /* bytes of the next head are there */
-    bool persists;   /* the connection may carry another request */
-    bool ended;      /* the client sends no more */
-    bool head_only;  /* the request is HEAD */
-    bool tunnels;    /* it is an extended CONNECT: 2xx opens a tunnel */
-    bool wants_json; /* rather than a page */
+    uint64_t due;          /* what the timer is for may have moved to here */
+    bool began;            /* bytes of the next head are there */
+    bool persists;         /* the connection may carry another request */
+    bool ended;            /* the client sends no more */
+    bool head_only;        /* the request is HEAD */
+    bool tunnels;          /* it is an extended CONNECT: 2xx opens a tunnel */
+    bool wants_json;       /* rather than a page */
     struct web_peer *peer; /* by its TLS session; NULL: nothing is known */
     const struct web_edits *edits; /* of its route; NULL: the site's */
     uint8_t minor;                 /* of the request: HTTP/1.0 or 1.1 */
@@ -197,8 +197,8 @@ struct web_exchange {
     uint64_t tried;                    /* its servers, one bit each */
     uint64_t give_up;                  /* no other server after this moment */
     uint64_t balance_key;
-    uint64_t queue_until;              /* 0: it has not waited */
-    bool full;                         /* a server had no room */
+    uint64_t queue_until; /* 0: it has not waited */
+    bool full;            /* a server had no room */
     struct web_link *link;
     enum web_exchange_state state;
 

@@ -12,18 +12,18 @@
 
 struct web_page {
     int status;
-    bool head_only;        /* the request was HEAD */
-    bool close;            /* say that we close afterwards */
-    bool keep_alive;       /* HTTP/1.0 client: say that we do not */
-    uint64_t retry_s;      /* Retry-After; 0: none */
-    struct span hsts;      /* Strict-Transport-Security; empty: none */
-    struct span location;  /* redirects */
-    const char *allow;     /* 405: the methods; NULL: those we forward */
-    bool secure;           /* over TLS */
-    bool json;             /* the client would rather have JSON */
+    bool head_only;       /* the request was HEAD */
+    bool close;           /* say that we close afterwards */
+    bool keep_alive;      /* HTTP/1.0 client: say that we do not */
+    uint64_t retry_s;     /* Retry-After; 0: none */
+    struct span hsts;     /* Strict-Transport-Security; empty: none */
+    struct span location; /* redirects */
+    const char *allow;    /* 405: the methods; NULL: those we forward */
+    bool secure;          /* over TLS */
+    bool json;            /* the client would rather have JSON */
     const struct web_errors *errors; /* NULL: our own pages */
     const struct web_edits *edits;   /* NULL: none */
-    const char *challenge; /* 401: WWW-Authenticate */
+    const char *challenge;           /* 401: WWW-Authenticate */
     const char *date;
 };
 

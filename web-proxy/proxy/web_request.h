@@ -25,11 +25,11 @@ struct web_request {
     char path_text[WEB_REQUEST_PATH_SIZE];
     struct span path; /* normal form, in path_text */
     struct span query;
-    bool has_query; /* "/a?" has an empty one */
-    bool websocket; /* asks for an upgrade to WebSocket */
-    bool secure;    /* came by HTTPS; set before reading */
+    bool has_query;              /* "/a?" has an empty one */
+    bool websocket;              /* asks for an upgrade to WebSocket */
+    bool secure;                 /* came by HTTPS; set before reading */
     const struct web_peer *peer; /* the client by TLS, or NULL; set before */
-    bool tunnel;    /* an extended CONNECT of HTTP/2 is behind it; the same */
+    bool tunnel; /* an extended CONNECT of HTTP/2 is behind it; the same */
     struct ws_handshake handshake;
 
     /* What a token check changes in the forwarded head (proxy/web_jwt.h). */

@@ -83,19 +83,19 @@ struct web_route {
     enum web_token_check check;
     const char *token;         /* name of the argument */
     const struct web_jwt *jwt; /* VALID: what it is asked */
-    uint32_t token_segment; /* behind the prefix, which its claim has to be:
-                               1 is the first; 0: none */
+    uint32_t token_segment;    /* behind the prefix, which its claim has to be:
+                                  1 is the first; 0: none */
     enum web_route_websocket websocket;
     /* WebSockets: the Origin field has to name the requested host itself or
      * one of these ("https://app.example.com", "*": any, also none). */
     struct web_route_list origins;
 
-    uint64_t body_max;      /* bytes of a request's body */
-    uint64_t first_byte_ms; /* from the request's end to the answer's head */
-    uint64_t idle_ms;       /* between two parts of a body */
-    uint64_t tunnel_ms;     /* a WebSocket without traffic */
+    uint64_t body_max;       /* bytes of a request's body */
+    uint64_t first_byte_ms;  /* from the request's end to the answer's head */
+    uint64_t idle_ms;        /* between two parts of a body */
+    uint64_t tunnel_ms;      /* a WebSocket without traffic */
     struct web_meter *meter; /* NULL: none */
-    uint32_t id;            /* position in the configuration, for figures */
+    uint32_t id;             /* position in the configuration, for figures */
 };
 
 /* Read a path as it is written in the configuration into `prefix` and

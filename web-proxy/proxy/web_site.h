@@ -77,8 +77,8 @@ struct web_upstream {
     uint64_t slow_ms;      /* slow start of a server that is back; 0: none */
     struct web_health_rule rule; /* says nothing for a single server */
     struct web_check_rule check;
-    struct tls_ctx *tls;    /* NULL: plain TCP */
-    const char *host_field; /* Host to send; NULL: the client's own */
+    struct tls_ctx *tls;     /* NULL: plain TCP */
+    const char *host_field;  /* Host to send; NULL: the client's own */
     struct web_meter *meter; /* NULL: none */
 
     uint64_t connect_ms; /* TCP and TLS together */

@@ -73,7 +73,7 @@
       "requests without a valid token, where one is needed")                   \
     X(COUNTER, token_claim, "token_refused", "reason=\"claim\"",               \
       "requests without a valid token, where one is needed")                   \
-    X(COUNTER, redirected, "redirected", "", "requests redirected")             \
+    X(COUNTER, redirected, "redirected", "", "requests redirected")            \
     X(COUNTER, files, "files", "", "requests answered with a file")            \
     X(COUNTER, delayed, "delayed", "", "requests held back by a rate zone")    \
     X(COUNTER, client_timeout, "client_timeouts", "",                          \
@@ -114,8 +114,7 @@
     X(COUNTER, tunnels_opened, "tunnels", "", "WebSockets opened")             \
     X(COUNTER, farewells, "tunnel_farewells", "",                              \
       "WebSockets told that we go away")                                       \
-    X(COUNTER, h2_tunnels, "h2_tunnels", "",                                   \
-      "of them on streams of HTTP/2")                                          \
+    X(COUNTER, h2_tunnels, "h2_tunnels", "", "of them on streams of HTTP/2")   \
     X(COUNTER, tunnel_timeout, "tunnel_timeouts", "",                          \
       "WebSockets closed for lack of traffic")                                 \
     X(COUNTER, body_in, "request_body_bytes", "", "bytes of request bodies")   \

@@ -106,8 +106,7 @@ static void put_path(struct buf *out, const struct web_url_view *v,
     /* "/" for "/app": the border has to stay one. */
     buf_put_span(out, r->prefix);
     rest = span_from(rest, n);
-    if (r->rewrite.ptr[n - 1] == '/' &&
-        r->prefix.ptr[r->prefix.len - 1] != '/')
+    if (r->rewrite.ptr[n - 1] == '/' && r->prefix.ptr[r->prefix.len - 1] != '/')
         buf_put_str(out, "/");
     else if (rest.len > 0 && rest.ptr[0] == '/' &&
              r->prefix.ptr[r->prefix.len - 1] == '/')

@@ -16,7 +16,8 @@ static void setup(void)
 
     buf_init(&out, 65536);
     web_forward_name(&a, &client);
-    how = (struct web_forward_request){.client = &client, .secure = true, .port = 443};
+    how = (struct web_forward_request){
+        .client = &client, .secure = true, .port = 443};
 }
 
 static void teardown(void)

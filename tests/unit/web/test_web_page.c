@@ -67,8 +67,11 @@ END_TEST
 
 START_TEST(what_a_status_needs_is_there)
 {
-    const char *text = page(&(struct web_page){
-        .status = 429, .retry_s = 7, .hsts = span_str("max-age=60"), .secure = true, .date = "now"});
+    const char *text = page(&(struct web_page){.status = 429,
+                                               .retry_s = 7,
+                                               .hsts = span_str("max-age=60"),
+                                               .secure = true,
+                                               .date = "now"});
 
     ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 7\r\n"));
     ck_assert_ptr_nonnull(
