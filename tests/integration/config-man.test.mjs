@@ -25,7 +25,7 @@ async function printed(name, flag) {
 /* What --help names: settings of a daemon, commands of edgectl. */
 async function named(name) {
   const help = await printed(name, "--help");
-  const pattern = name === "edgectl" ? /^ {2}([a-z-]+) {2,}\S/gm : /^ {2}(--[a-z-]+)/gm;
+  const pattern = name === "edgectl" ? /^ {2}([a-z0-9-]+) {2,}\S/gm : /^ {2}(--[a-z0-9-]+)/gm;
   const words = [...help.matchAll(pattern)].map((found) => found[1]);
   assert.ok(words.length > 8, help);
   return words;

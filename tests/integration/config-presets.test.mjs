@@ -52,7 +52,8 @@ async function onLoopback(text) {
 
 for (const preset of fs.readdirSync(presets))
   describe(`preset ${preset}`, () => {
-    const files = fs.readdirSync(path.join(presets, preset)).filter((name) => name.endsWith(".json"));
+    const files = fs.readdirSync(path.join(presets, preset))
+      .filter((name) => name.endsWith(".json") && daemons.some((daemon) => name.startsWith(daemon)));
     const page = fs.readFileSync(path.join(presets, preset, "README.md"), "utf8");
 
     test("has a page that names its files", () => {
