@@ -78,7 +78,7 @@ static bool is_digit(uint8_t c, bool is_hex)
 /* What stands there, from `at` on, is no part of a longer address. */
 static bool stands_alone(struct span s, size_t at, size_t len, bool is_v6)
 {
-    char mark = is_v6 ? ':' : '.';
+    const uint8_t mark = is_v6 ? ':' : '.';
     struct span rest = span_from(s, at + len);
 
     if (at > 0 && (is_digit(s.ptr[at - 1], is_v6) || s.ptr[at - 1] == mark))
@@ -374,8 +374,7 @@ static void sweep_value(struct sip_core *core, struct span value,
         place = span_of(value.ptr + at, address.len);
         value = span_from(value, (size_t)at + address.len);
         /* A name has no brackets. */
-        if (at > 0 && place.ptr[-1] == '[' && value.len > 0 &&
-            value.ptr[0] == ']') {
+        if (at > 0 && place.ptr[-1] == '[' && span_starts(value, "]")) {
             place = span_of(place.ptr - 1, place.len + 2);
             value = span_from(value, 1);
         }
