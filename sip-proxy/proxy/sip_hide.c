@@ -369,7 +369,7 @@ static void sweep_value(struct sip_core *core, struct span value,
         ptrdiff_t at = find_address(value, address);
         struct span place;
 
-        if (at < 0)
+        if (at < 0 || !value.ptr)
             return;
         place = span_of(value.ptr + at, address.len);
         value = span_from(value, (size_t)at + address.len);
