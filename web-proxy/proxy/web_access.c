@@ -48,6 +48,12 @@ static void put_target(struct entry *e, struct span path, struct span query)
     }
 }
 
+/* HTTP/1.0 need not name one. */
+static void put_host(struct entry *e, struct span host)
+{
+    text_printable(host.len > 0 ? host : span_str("-"), e->host, HOST_TEXT);
+}
+
 /* ---- the two forms ---- */
 
 static void write_text(const struct entry *e)
@@ -174,7 +180,7 @@ void access_log(const struct web_session *s, const struct web_exchange *x)
     };
     (void)span_cut(path, '?', &path, &query);
     text_printable(span_head(head, x->head_method), e.method, METHOD_TEXT);
-    text_printable(host, e.host, HOST_TEXT);
+    put_host(&e, host);
     put_target(&e, path, query);
     write_entry(x->view->site, &e);
 }
@@ -192,7 +198,7 @@ void access_log_refused(const struct web_session *s,
     e.trace = rq ? rq->trace.id : "";
     if (rq) {
         text_printable(rq->msg->method, e.method, METHOD_TEXT);
-        text_printable(web_host_name(&rq->host), e.host, HOST_TEXT);
+        put_host(&e, web_host_name(&rq->host));
         put_target(&e, rq->path, rq->query);
     }
     write_entry(s->core->view->site, &e);
