@@ -227,8 +227,8 @@ static int result(const struct config_build *build)
 /* Actions that need no settings. */
 static bool is_early(const char *action)
 {
-    return action && (strncmp(action, "help", 4) == 0 ||
-                      strcmp(action, "version") == 0);
+    return action &&
+           (strncmp(action, "help", 4) == 0 || strcmp(action, "version") == 0);
 }
 
 /* Fill a build from all sources. `file` NULL: none. */
