@@ -357,7 +357,8 @@ static const struct option_def options[] = {
      .fallback = "100",
      .flags = OPT_RELOAD,
      .help = "bytes a second that a request's content has to bring on average "
-             "when body-timeout has passed; 0: any"},
+             "when body-timeout has passed, and a client take of its answer; "
+             "0: any"},
     {.name = "write-timeout",
      .type = OPT_DURATION,
      .offset = FIELD(write_timeout),

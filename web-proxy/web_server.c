@@ -237,6 +237,12 @@ static size_t env_queued(void *arg, void *io)
     return stream_queued(io);
 }
 
+static size_t env_unacked(void *arg, void *io)
+{
+    (void)arg;
+    return stream_unacked(io);
+}
+
 static void env_pause(void *arg, void *io)
 {
     (void)arg;
@@ -420,6 +426,7 @@ static int new_core(struct web_server *server, struct web_stats *stats)
         .site = site,
         .env = {.write = env_write,
                 .queued = env_queued,
+                .unacked = env_unacked,
                 .pause = env_pause,
                 .resume = env_resume,
                 .shutdown = env_shutdown,

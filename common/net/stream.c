@@ -7,6 +7,8 @@
 #include "net/worker_private.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -515,6 +517,15 @@ size_t stream_queued(const struct stream *stream)
     if (stream->tls)
         queued += buf_len(tls_session_output(stream->tls->session));
     return queued;
+}
+
+size_t stream_unacked(const struct stream *stream)
+{
+    int bytes = 0;
+
+    if (!stream_is_live(stream) || ioctl(stream->fd, SIOCOUTQ, &bytes) < 0)
+        return 0;
+    return bytes > 0 ? (size_t)bytes : 0;
 }
 
 size_t stream_room(const struct stream *stream)

@@ -129,6 +129,10 @@ int stream_writev(struct stream *stream, const struct span *parts, size_t n);
 /* Bytes accepted and not yet given to the kernel. */
 size_t stream_queued(const struct stream *stream);
 
+/* Bytes given to the kernel that the peer has not acknowledged; 0 when that is
+ * not known. A system call: not for every event. */
+size_t stream_unacked(const struct stream *stream);
+
 /* How many more stream_write() would take. */
 size_t stream_room(const struct stream *stream);
 

@@ -158,6 +158,13 @@ static size_t env_queued(void *arg, void *handle)
     return ((struct io *)handle)->queued;
 }
 
+static size_t env_unacked(void *arg, void *handle)
+{
+    (void)arg;
+    (void)handle;
+    return 0;
+}
+
 static void env_pause(void *arg, void *handle)
 {
     (void)arg;
@@ -359,6 +366,7 @@ static void start(struct web_stats *stats)
         .site = &site,
         .env = {.write = env_write,
                 .queued = env_queued,
+                .unacked = env_unacked,
                 .pause = env_pause,
                 .resume = env_pause,
                 .shutdown = env_shutdown,

@@ -34,6 +34,8 @@ struct web_env {
     /* Bytes queued and not sent. When it falls from above `queue_max` the
      * shell reports the io writable. */
     size_t (*queued)(void *arg, void *io);
+    /* Bytes sent that the peer has not taken yet. Asked seldom. */
+    size_t (*unacked)(void *arg, void *io);
     void (*pause)(void *arg, void *io);
     void (*resume)(void *arg, void *io);
     /* Send what is queued, let the peer read it, then report closed; no data

@@ -210,18 +210,28 @@ void exchange_update_due(struct web_exchange *x)
         session_set_due(s, now + x->route->idle_ms);
 }
 
-/* Something waits to be sent to `io`, and less of it than when this was asked
- * last: the peer is slow, but moves. */
+/* Something waits to be sent, and less of it than when this was asked last:
+ * the peer is slow, but moves. What the kernel holds counts, too: that can be
+ * megabytes, and for a slow peer minutes. `least` is how much it has to be. */
 enum progress { NOTHING_WAITS, MOVES, STUCK };
 
-static enum progress progress_of(size_t queued, size_t *last)
+static enum progress progress_of(size_t queued, size_t unacked, size_t least,
+                                 size_t *last)
 {
-    bool moves = *last == 0 || queued < *last;
+    size_t all = queued + unacked;
+    bool moves = *last == 0 || (all < *last &&
+                                *last - all >= (least < *last ? least : *last));
 
-    *last = queued;
+    *last = all;
     if (queued == 0)
         return NOTHING_WAITS;
     return moves ? MOVES : STUCK;
+}
+
+/* What a client has to take between two looks at it. */
+static size_t least_of(const struct web_limits *limits)
+{
+    return (size_t)(limits->body_rate * limits->write_ms / 1000);
 }
 
 /* Who are we waiting for? */
@@ -240,9 +250,11 @@ void exchange_on_timeout(struct web_exchange *x)
         fail_for(x, 503, 1);
         return;
     }
-    client = progress_of(session_queued(s), &x->client_queued);
+    client = progress_of(session_queued(s), s->ops->unacked(s),
+                         least_of(&x->view->site->limits), &x->client_queued);
     if (x->link && x->link->io)
         upstream = progress_of(core->env.queued(core->env.arg, x->link->io),
+                               core->env.unacked(core->env.arg, x->link->io), 0,
                                &x->upstream_queued);
     if (client == MOVES || upstream == MOVES) {
         session_set_due(s, core->now + x->view->site->limits.write_ms);

@@ -40,6 +40,11 @@ static size_t h1_queued(const struct web_session *s)
     return s->core->env.queued(s->core->env.arg, s->io);
 }
 
+static size_t h1_unacked(const struct web_session *s)
+{
+    return s->core->env.unacked(s->core->env.arg, s->io);
+}
+
 static bool h1_is_full(const struct web_session *s, size_t max)
 {
     return h1_queued(s) > max;
@@ -287,6 +292,7 @@ static const struct session_ops h1_ops = {
     .body = h1_body,
     .finish = h1_finish,
     .queued = h1_queued,
+    .unacked = h1_unacked,
     .is_full = h1_is_full,
     .next = h1_next,
     .half_end = h1_half_end,

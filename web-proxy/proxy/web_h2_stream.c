@@ -93,6 +93,15 @@ static size_t stream_queued(const struct web_session *s)
     return content_len(h2_stream_of(s));
 }
 
+/* Of all streams: while the connection moves, so does each of them. */
+static size_t stream_unacked(const struct web_session *s)
+{
+    const struct web_h2 *conn = h2_stream_of(s)->conn;
+    struct web_core *core = s->core;
+
+    return conn->s.io ? core->env.unacked(core->env.arg, conn->s.io) : 0;
+}
+
 static bool stream_is_full(const struct web_session *s, size_t max)
 {
     const struct web_h2_stream *st = h2_stream_of(s);
@@ -411,6 +420,7 @@ static const struct session_ops stream_ops = {
     .body = stream_body,
     .finish = stream_finish,
     .queued = stream_queued,
+    .unacked = stream_unacked,
     .is_full = stream_is_full,
     .next = stream_next,
     .half_end = stream_half_end,

@@ -116,6 +116,8 @@ struct session_ops {
     int (*finish)(struct web_session *s, bool chunked,
                   const struct http_header *trailers, size_t n);
     size_t (*queued)(const struct web_session *s);
+    /* Bytes sent on its connection that the client has not taken yet. */
+    size_t (*unacked)(const struct web_session *s);
     /* So much of it that the back end should wait? */
     bool (*is_full)(const struct web_session *s, size_t max);
     /* The answer is complete: the next one, or the end. */

@@ -37,6 +37,12 @@ static size_t env_queued(void *arg, void *handle)
     return ((struct fake_io *)handle)->queued;
 }
 
+static size_t env_unacked(void *arg, void *handle)
+{
+    (void)arg;
+    return ((struct fake_io *)handle)->unacked;
+}
+
 static void env_pause(void *arg, void *handle)
 {
     (void)arg;
@@ -291,6 +297,7 @@ void fake_start(void)
         .site = &fake.site,
         .env = {.write = env_write,
                 .queued = env_queued,
+                .unacked = env_unacked,
                 .pause = env_pause,
                 .resume = env_resume,
                 .shutdown = env_shutdown,

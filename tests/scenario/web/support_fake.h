@@ -21,7 +21,8 @@ enum {
 struct fake_io {
     char *out; /* FAKE_OUT bytes, NUL-terminated */
     size_t len;
-    size_t queued; /* what a blocked peer has not taken */
+    size_t queued;  /* what a blocked peer has not taken */
+    size_t unacked; /* and of what the kernel has */
     bool blocked;
     bool fails; /* the next writes give an error */
     bool paused, shut, ended, closed, aborted;

@@ -477,6 +477,54 @@ START_TEST(a_drain_answers_what_is_under_way)
 }
 END_TEST
 
+/* A client whose kernel takes `step` bytes between two looks: how often it is
+ * looked at until it is given up; 50 is for ever. */
+static int looks_until_given_up(size_t step)
+{
+    static char content[100 * 1024];
+    struct fake_io *client, *server;
+    uint64_t wait;
+    int looks = 0;
+
+    memset(content, 'x', sizeof(content) - 1);
+    fake.site.limits.body_rate = 100;
+    fake_route("/", 0);
+    fake_start();
+    wait = fake.site.limits.write_ms;
+    client = fake_client();
+    fake_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = fake_dialled();
+    fake_block(client);
+    fake_send(server, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    fake_send(server, content);
+    client->unacked = 4000000;
+    while (looks < 50 && !fake_is_over(client)) {
+        client->unacked -= step * (size_t)wait / 1000;
+        fake_sleep(wait);
+        looks++;
+    }
+    return looks;
+}
+
+START_TEST(a_slow_reader_is_not_a_dead_one)
+{
+    ck_assert_int_eq(looks_until_given_up(101), 50);
+}
+END_TEST
+
+START_TEST(answers_hardly_read_are_cut)
+{
+    ck_assert_int_le(looks_until_given_up(99), 4);
+    ck_assert_uint_eq(fake.stats.client_timeout, 1);
+}
+END_TEST
+
+START_TEST(answers_not_read_are_cut)
+{
+    ck_assert_int_le(looks_until_given_up(0), 4);
+}
+END_TEST
+
 START_TEST(content_drop_by_drop_is_cut)
 {
     struct fake_io *client;
@@ -559,6 +607,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, after_a_reload_requests_see_the_new_site);
     tcase_add_test(tcase, a_reload_closes_idle_links);
     tcase_add_test(tcase, a_drain_answers_what_is_under_way);
+    tcase_add_test(tcase, a_slow_reader_is_not_a_dead_one);
+    tcase_add_test(tcase, answers_hardly_read_are_cut);
+    tcase_add_test(tcase, answers_not_read_are_cut);
     tcase_add_test(tcase, content_drop_by_drop_is_cut);
     tcase_add_test(tcase, content_that_keeps_its_pace_is_not);
     suite_add_tcase(suite, tcase);
