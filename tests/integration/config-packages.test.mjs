@@ -90,6 +90,7 @@ describe("packages", { skip }, () => {
         assert.doesNotMatch(said, /R(UN)?PATH/);
         assert.doesNotMatch(said, /NEEDED.*(mbed|llhttp|unistring)/);
         assert.doesNotMatch(await must("readelf", ["-SW", full]), /\.debug_info/);
+        assert.ok(!fs.readFileSync(full).includes(`${root}/`), "no path of this machine");
       }
   });
 
