@@ -105,6 +105,9 @@ struct sip_config {
     uint32_t max_transactions;
     uint32_t max_pending;
     uint32_t decision_trail;
+    bool rebind;
+    uint64_t park_time;
+    uint32_t park_requests;
     uint64_t transaction_memory;
     uint64_t max_message;
     uint32_t max_forwards;

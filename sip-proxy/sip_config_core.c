@@ -149,6 +149,9 @@ void sip_config_core(const struct sip_config *cfg, unsigned workers,
     core->source_flows = cfg->source_connections;
     core->source_pending = cfg->source_pending;
     core->trail = cfg->decision_trail;
+    core->rebind = cfg->rebind;
+    core->park_ms = (uint32_t)cfg->park_time;
+    core->park_max = cfg->park_requests;
     core->txn.max_bytes = cfg->transaction_memory / workers;
     core->limits = sip_limits_default;
     core->limits.message = cfg->max_message;

@@ -253,6 +253,40 @@ static void on_banned(void *arg, const struct addr *source, uint64_t until)
     }
 }
 
+struct mail_home {
+    struct sip_shared *shared;
+    struct sip_home home;
+};
+
+static void on_mail_home(struct worker *worker, void *arg)
+{
+    struct mail_home *mail = arg;
+    struct sip_worker *w = self(mail->shared, worker);
+
+    if (w && w->core) {
+        sip_core_on_home(w->core, &mail->home, worker_now(worker));
+        sip_worker_touch(w);
+    }
+    mem_free(mail);
+}
+
+static void on_home(void *arg, const struct sip_home *home)
+{
+    struct sip_worker *w = arg;
+
+    for (unsigned i = 0; i < w->shared->workers; i++) {
+        struct mail_home *mail;
+
+        if (i == w->index)
+            continue;
+        mail = mem_alloc(sizeof(*mail));
+        if (!mail)
+            return; /* 430 for what comes by that worker, as without it */
+        *mail = (struct mail_home){w->shared, *home};
+        (void)post(w, i, on_mail_home, mail);
+    }
+}
+
 static void on_random(void *arg, void *out, size_t len)
 {
     (void)arg;
@@ -479,6 +513,7 @@ static int make_core(struct sip_worker *w)
                                 .hand_over = on_hand_over,
                                 .server_state = on_server_state,
                                 .banned = on_banned,
+                                .home = on_home,
                                 .random = on_random,
                                 .arg = w};
 

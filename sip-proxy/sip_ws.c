@@ -327,6 +327,14 @@ static void read_handshake(struct sip_ws *ws, struct span *data)
 
 /* --- in --- */
 
+/* Of the client itself; a proxy that ends in between says something else, or
+ * nothing. */
+static bool is_goodbye(unsigned code)
+{
+    return code == WS_CLOSE_NORMAL || code == WS_CLOSE_GOING_AWAY ||
+           code == WS_CLOSE_NONE;
+}
+
 static void on_peer_close(struct sip_ws *ws, const struct ws_message *message)
 {
     uint8_t frame[WS_CLOSE_FRAME_MAX];
@@ -335,6 +343,8 @@ static void on_peer_close(struct sip_ws *ws, const struct ws_message *message)
         size_t len =
             ws_close_write(frame, message->close_code, span_of(NULL, 0), NULL);
 
+        if (is_goodbye(message->close_code))
+            sip_core_on_goodbye(ws->owner->core, ws->from.flow);
         (void)stream_write(ws->stream, span_of(frame, len));
     }
     ws->state = WS_CLOSING;

@@ -7,6 +7,8 @@
 #include "proxy/sip_admit.h"
 #include "proxy/sip_fork.h"
 #include "proxy/sip_hide.h"
+#include "proxy/sip_park.h"
+#include "proxy/sip_rebind.h"
 #include "proxy/sip_strict.h"
 
 #include <errno.h>
@@ -56,6 +58,9 @@ int sip_core_new(struct sip_core **ret_core,
     env->random(env->arg, seed, sizeof(seed));
     sip_budget_init(&core->budget, config->txn.max, seed);
     sip_budget_init(&core->places, config->max_flows, seed);
+    sip_homes_init(&core->homes, (size_t)config->max_flows * place->workers,
+                   seed);
+    sip_park_init(core, now);
     err = sip_guard_new(&core->guard, &config->guard, seed);
     if (err == 0)
         err = sip_trail_new(&core->trail, config->trail);
@@ -75,6 +80,7 @@ int sip_core_new(struct sip_core **ret_core,
         return err;
     }
     sip_partner_reload(core);
+    sip_rebind_reload(core);
     *ret_core = core;
     return 0;
 }
@@ -95,6 +101,8 @@ void sip_core_free(struct sip_core *core)
     pool_free(core->forks);
     sip_flows_free(core->flows);
     sip_guard_free(core->guard);
+    sip_park_deinit(core);
+    sip_homes_deinit(&core->homes);
     sip_budget_deinit(&core->budget);
     sip_budget_deinit(&core->places);
     sip_trail_free(core->trail);
@@ -111,6 +119,7 @@ void sip_core_reload(struct sip_core *core,
     core->config = config;
     sip_guard_reload(core->guard, &config->guard);
     sip_partner_reload(core);
+    sip_rebind_reload(core);
     sip_dispatch_reload(&core->dispatch, &config->dispatch, now);
 }
 
@@ -221,6 +230,9 @@ static bool hand_over(struct sip_core *core, const struct sip_target *from,
     unsigned owner;
 
     if (core->place.workers < 2 || from->flow)
+        return false;
+    /* Once: of where a client is the other worker knows no less. */
+    if (from->worker != core->place.worker && !core->park.is_replay)
         return false;
     owner = sip_route_owner(core, &core->msg);
     if (owner == core->place.worker || owner >= core->place.workers)

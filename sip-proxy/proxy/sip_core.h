@@ -18,6 +18,7 @@
 #include "msg/sip_msg.h"
 #include "proxy/sip_dispatch.h"
 #include "proxy/sip_guard.h"
+#include "proxy/sip_homes.h"
 #include "proxy/sip_partner.h"
 #include "proxy/sip_stats.h"
 #include "proxy/sip_token.h"
@@ -92,6 +93,9 @@ struct sip_core_config {
     uint32_t source_flows;      /* connections of one source; 0: any */
     uint32_t source_pending;    /* requests of one source; 0: any */
     uint32_t max_pending;       /* requests of one connection; 0: any */
+    bool rebind;                /* sip_rebind.h */
+    uint32_t park_ms;           /* sip_park.h; 0: never */
+    uint32_t park_max;          /* requests that wait, per worker */
     uint32_t max_forwards;      /* cap of what is forwarded */
     uint32_t timer_c_ms;        /* RFC 3261 16.6 step 11: above 3 minutes */
     uint32_t server_timeout_ms; /* silence after which the next is asked */
@@ -139,6 +143,9 @@ struct sip_env {
     void (*server_state)(void *arg, const struct sip_server *server);
     /* The guard of this core banned a source until then: tell the others. */
     void (*banned)(void *arg, const struct addr *source, uint64_t until);
+    /* A client is at this connection of ours now, or no more: tell the other
+     * workers. NULL: there are none. */
+    void (*home)(void *arg, const struct sip_home *home);
     /* Strong randomness. */
     void (*random)(void *arg, void *out, size_t len);
     void *arg;
@@ -181,6 +188,9 @@ int sip_core_open_partner(struct sip_core *core, const struct sip_target *from,
 void sip_core_on_located(struct sip_core *core, const char *domain,
                          const struct addr *addrs, size_t n);
 
+/* The client says goodbye on it: it is not about to come back. */
+void sip_core_on_goodbye(struct sip_core *core, uint64_t id);
+
 /* It is closed: nothing is sent to `conn` any more. */
 void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now);
 
@@ -216,6 +226,10 @@ void sip_core_on_server_state(struct sip_core *core, uint16_t tag, bool up,
 /* Another worker's core banned a source. */
 void sip_core_on_banned(struct sip_core *core, const struct addr *source,
                         uint64_t until);
+
+/* Another worker's core says where a client is. */
+void sip_core_on_home(struct sip_core *core, const struct sip_home *home,
+                      uint64_t now);
 
 /* A new connection from there: false when there were too many of late. */
 bool sip_core_admits_connection(struct sip_core *core,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients come and go. */
 #include "proxy/sip_fork.h"
+#include "proxy/sip_rebind.h"
 
 #include "base/err.h"
 
@@ -54,11 +55,20 @@ static void close_flow(struct sip_core *core, struct sip_flow *flow,
     if (flow->is_placed)
         sip_budget_give(&core->places, &flow->target.remote);
     sip_fork_abandon(core, flow, now);
+    sip_rebind_on_closed(core, flow, now);
     /* First the flow is gone, then those who wait on it are told: their
      * answers must find no connection to write to. */
     sip_flows_close(core->flows, flow);
     sip_txns_on_flow_closed(core->txns, id, now);
     stats_set(&core->stats->flows, sip_flows_count(core->flows));
+}
+
+void sip_core_on_goodbye(struct sip_core *core, uint64_t id)
+{
+    struct sip_flow *flow = sip_flows_find(core->flows, id);
+
+    if (flow)
+        flow->said_bye = true;
 }
 
 void sip_core_close_flow(struct sip_core *core, uint64_t id, uint64_t now)

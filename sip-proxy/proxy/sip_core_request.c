@@ -2,6 +2,7 @@
 /* A request that belongs to no transaction: may it enter, and where to. */
 #include "proxy/sip_echo.h"
 #include "proxy/sip_fork.h"
+#include "proxy/sip_park.h"
 #include "proxy/sip_privacy.h"
 #include "proxy/sip_rewrite.h"
 #include "proxy/sip_sanity.h"
@@ -24,7 +25,9 @@ static void note_route(struct sip_core *core, const struct sip_route *route)
         rule = SIP_TRAIL_SERVER;
     if (rule == SIP_TRAIL_CLIENT ||
         (rule != SIP_TRAIL_SELF && route->in_dialog))
-        token = SIP_TRAIL_VERIFIED;
+        token = route->moved ? SIP_TRAIL_MOVED : SIP_TRAIL_VERIFIED;
+    if (route->moved)
+        SIP_COUNT(core, moved_requests);
     sip_trail_route(core->trail, core->trail_number, rule, token);
 }
 
@@ -104,6 +107,8 @@ void sip_core_on_cancel(struct sip_core *core, const struct sip_target *from,
     struct pool_id id;
     int err = sip_txns_find_cancelled(core->txns, &core->msg, from, &id);
 
+    if (err < 0 && sip_park_cancel(core, from, now))
+        return;
     if (err < 0 || !sip_txn_look(core->txns, id, &view)) {
         sip_core_refuse(core, &core->msg, from,
                         err == ERR_DENIED ? SIP_REFUSED_foreign_cancel
@@ -143,7 +148,9 @@ void sip_core_on_request(struct sip_core *core, const struct sip_target *from,
     find_way(core, flow, &route);
     switch (route.kind) {
     case SIP_ROUTE_REFUSED:
-        sip_core_refuse(core, msg, from, route.why);
+        if (route.why != SIP_REFUSED_flow_gone ||
+            !sip_park_keep(core, from, route.tag, now))
+            sip_core_refuse(core, msg, from, route.why);
         return;
     case SIP_ROUTE_SELF:
         sip_trail_answered(core->trail, core->trail_number, 200, now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The core's clockwork. */
 #include "proxy/sip_fork.h"
+#include "proxy/sip_park.h"
 
 enum { SWEEP_TICKS = 30 };
 
@@ -35,6 +36,8 @@ static void on_tick(struct sip_core *core, uint64_t now)
         stats_set(&core->stats->banned, sip_guard_bans(core->guard));
     if (++core->ticks % SWEEP_TICKS == 0) {
         sip_core_sweep_flows(core, now);
+        if (now > core->config->park_ms)
+            sip_homes_sweep(&core->homes, now - core->config->park_ms);
         sip_dispatch_expire(&core->dispatch, now);
     }
 }
@@ -56,6 +59,7 @@ void sip_core_on_timer(struct sip_core *core, uint64_t now)
     while (is_prober(core) &&
            (server = sip_dispatch_take_due(&core->dispatch, now)) >= 0)
         sip_fork_probe(core, server, now);
+    sip_park_on_timer(core, now);
     if (core->next_tick <= now)
         on_tick(core, now);
 }
@@ -70,6 +74,7 @@ uint64_t sip_core_next_deadline(const struct sip_core *core)
     uint64_t next = earlier(core->next_tick, timers_next(&core->timers));
 
     next = earlier(next, sip_txns_next_deadline(core->txns));
+    next = earlier(next, sip_park_deadline(core));
     if (is_prober(core))
         next = earlier(next, sip_dispatch_next_deadline(&core->dispatch));
     return next;

@@ -33,6 +33,9 @@ struct sip_flow {
     bool dialled;             /* to a partner, by us */
     bool is_placed;           /* in the count of its source */
     bool registered;          /* a REGISTER through it was answered 2xx */
+    bool is_shared;           /* several clients behind it; sip_rebind.h */
+    bool said_bye;            /* the client ends it in good order */
+    uint64_t tag;             /* of its client, sip_rebind.h; 0: none */
     uint64_t since;           /* ms */
     uint64_t last_seen;       /* ms */
     uint64_t messages;        /* received */

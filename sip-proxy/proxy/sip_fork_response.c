@@ -3,6 +3,7 @@
 
 #include "proxy/sip_admit.h"
 #include "proxy/sip_orphan.h"
+#include "proxy/sip_rebind.h"
 #include "proxy/sip_rewrite.h"
 #include "proxy/sip_size.h"
 
@@ -189,9 +190,10 @@ static bool retry_without_path(struct sip_core *core, struct sip_fork *fork,
 
 static void note_success(struct sip_core *core, struct sip_fork *fork,
                          const struct sip_branch *b,
-                         const struct sip_msg *response)
+                         const struct sip_msg *response, uint64_t now)
 {
     struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
+    const struct sip_msg *request;
     int server = sip_dispatch_find_tag(&core->dispatch, b->tag);
 
     if (fork->method == SIP_METHOD_INVITE && fork->is_initial &&
@@ -200,8 +202,11 @@ static void note_success(struct sip_core *core, struct sip_fork *fork,
     if (fork->method != SIP_METHOD_REGISTER || !fork->is_inward)
         return;
     SIP_COUNT(core, registers);
+    request = flow ? sip_fork_request_of(core, fork) : NULL;
     if (flow)
         flow->registered = true;
+    if (flow && request)
+        sip_rebind_on_registered(core, flow, request, fork->group, now);
     if (server >= 0 &&
         sip_server_path(&core->dispatch.servers[server]) == SIP_PATH_ON &&
         !sip_msg_find(response, SIP_HDR_PATH)) {
@@ -279,7 +284,7 @@ static void on_success(struct sip_core *core, struct sip_fork *fork,
                        uint64_t now)
 {
     b->done = true;
-    note_success(core, fork, b, response);
+    note_success(core, fork, b, response, now);
     sip_trail_answered(core->trail, fork->trail, response->status, now);
     if (is_orphan(core, fork))
         end_orphan(core, fork, b, response, now);

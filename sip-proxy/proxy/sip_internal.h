@@ -12,10 +12,23 @@
 #include "proxy/sip_budget.h"
 #include "proxy/sip_core.h"
 #include "proxy/sip_flow.h"
+#include "proxy/sip_homes.h"
 
 enum { SIP_TICK_MS = 1000 }; /* gauges, datagram flows */
 
 #define SIP_COUNT(core, field) stats_inc(&(core)->stats->field)
+
+/* sip_park.h */
+struct sip_park {
+    struct list waiting; /* the one with the next deadline first */
+    struct list ready;
+    uint32_t count;
+    size_t bytes;
+    uint64_t born;     /* ms, of the core */
+    uint64_t ready_at; /* ms */
+    bool is_replay;
+    bool is_expired;
+};
 
 struct sip_core {
     const struct sip_core_config *config;
@@ -35,6 +48,9 @@ struct sip_core {
     struct sip_dispatch dispatch;
     struct sip_partner_state partners[SIP_PARTNERS_MAX];
     uint64_t loop_seed[2];
+    uint64_t tag_seed[2]; /* sip_rebind.h */
+    struct sip_homes homes;
+    struct sip_park park;
     uint64_t large_logged; /* ms: no more of it before */
     uint64_t next_tick;    /* gauges, datagram flows */
     uint64_t ticks;

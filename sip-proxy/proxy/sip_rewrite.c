@@ -3,6 +3,7 @@
 
 #include "proxy/sip_outbound.h"
 #include "proxy/sip_privacy.h"
+#include "proxy/sip_rebind.h"
 #include "proxy/sip_strict.h"
 
 #include <stdio.h>
@@ -72,11 +73,13 @@ static void record_route(struct sip_core *core, const struct sip_msg *request,
         token_for(core, p->route->flow, SIP_TOKEN_RECORD, p->server_tag);
     char text[SIP_TOKEN_TEXT + 1];
 
+    token.tag = p->route->flow->tag;
     if (p->route->kind == SIP_ROUTE_CLIENT)
         token.sips = p->route->sips;
     if (p->route->partner) {
         /* Many users share the connection, and dialogs outlive it. */
         token.partner = true;
+        token.tag = 0;
         token.flow.generation = p->route->partner;
         if (p->route->kind == SIP_ROUTE_SERVER)
             token.sips = sip_rewrite_is_sips(request);
@@ -108,6 +111,19 @@ bool sip_rewrite_is_sips(const struct sip_msg *msg)
     return first_contact(msg, &uri) && uri.scheme == SIP_SCHEME_SIPS;
 }
 
+/* Who registers; not true before the registrar says so, and never used before
+ * either. */
+static uint64_t register_tag(const struct sip_core *core,
+                             const struct sip_msg *request,
+                             const struct sip_route *route)
+{
+    const struct sip_flow *flow = route->flow;
+
+    if (!flow->conn || flow->names || flow->is_shared)
+        return 0;
+    return sip_rebind_tag(core, request, route->group);
+}
+
 static void add_path(struct sip_core *core, const struct sip_msg *request,
                      const struct sip_passage *p)
 {
@@ -120,6 +136,7 @@ static void add_path(struct sip_core *core, const struct sip_msg *request,
         return; /* asks only, or removes all: no way back is needed */
     binding = (struct sip_token_binding){.user = contact.user};
     token = token_for(core, p->route->flow, SIP_TOKEN_PATH, p->server_tag);
+    token.tag = register_tag(core, request, p->route);
     sip_token_write(&core->config->keys, &token, &binding, text);
     push_hop(core, SIP_HDR_PATH, p->to, text,
              sip_outbound_is_wanted(request, p->from) ? ";lr;ob" : ";lr");
@@ -132,7 +149,7 @@ static void add_path(struct sip_core *core, const struct sip_msg *request,
  * what it was is remembered with the connection. */
 static void replace_contact(struct sip_core *core, const struct sip_passage *p,
                             const struct sip_addr *addr,
-                            const struct sip_uri *uri)
+                            const struct sip_uri *uri, uint64_t tag)
 {
     const struct sip_token_binding binding = {.user = uri->user};
     struct sip_token token =
@@ -141,6 +158,7 @@ static void replace_contact(struct sip_core *core, const struct sip_passage *p,
     char value[VALUE_MAX];
     int n;
 
+    token.tag = tag;
     if (sip_flow_keep_contact(p->route->flow, uri->text) < 0 ||
         uri->user.len > 128)
         return;
@@ -157,6 +175,7 @@ static void replace_contacts(struct sip_core *core,
                              const struct sip_passage *p)
 {
     struct sip_values values = sip_values_of(request, SIP_HDR_CONTACT);
+    uint64_t tag = register_tag(core, request, p->route);
 
     while (sip_values_next(&values)) {
         struct sip_contact contact;
@@ -164,7 +183,7 @@ static void replace_contacts(struct sip_core *core,
 
         if (sip_contact_parse(values.item, &contact) == 0 && !contact.is_star &&
             sip_uri_parse(contact.addr.uri, &uri) == 0 && uri.has_user)
-            replace_contact(core, p, &contact.addr, &uri);
+            replace_contact(core, p, &contact.addr, &uri, tag);
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sip_route.h"
 
+#include "proxy/sip_rebind.h"
+
 /* The values of Route one after the other. */
 static bool next_route(struct sip_values *routes, struct sip_uri *ret_uri)
 {
@@ -93,10 +95,16 @@ static void refuse(struct sip_route *route, enum sip_refusal why)
 static void to_flow(const struct sip_core *core, const struct sip_token *token,
                     struct sip_route *route)
 {
-    route->flow = NULL;
-    if (token->node == core->config->node &&
-        token->worker == core->place.worker)
-        route->flow = sip_flows_find_token(core->flows, token);
+    struct sip_flow *own = NULL;
+    bool is_ours = token->node == core->config->node;
+
+    if (is_ours && token->worker == core->place.worker)
+        own = sip_flows_find_token(core->flows, token);
+    route->flow = is_ours ? sip_rebind_find(core, token) : NULL;
+    if (!route->flow)
+        route->flow = own;
+    route->moved = route->flow != own;
+    route->tag = is_ours ? token->tag : 0;
     if (!route->flow) {
         refuse(route, SIP_REFUSED_flow_gone);
         return;
@@ -334,7 +342,7 @@ unsigned sip_route_owner(const struct sip_core *core, const struct sip_msg *msg)
     struct sip_uri uri;
     struct sip_param param;
     uint8_t worker;
-    uint64_t hash;
+    uint64_t hash, tag;
 
     if (!msg->is_request) {
         if (sip_branch_read(msg->via.branch, &worker, &hash))
@@ -343,13 +351,18 @@ unsigned sip_route_owner(const struct sip_core *core, const struct sip_msg *msg)
     }
     routes = sip_values_of(msg, SIP_HDR_ROUTE);
     while (next_route(&routes, &uri)) {
-        if (sip_token_peek_worker(uri.user, core->config->node, &worker))
+        if (sip_token_peek_worker(uri.user, core->config->node, &worker,
+                                  &tag)) {
+            (void)sip_rebind_worker(core, tag, &worker);
             return worker;
+        }
         if (!is_our_name(core, &uri))
             return core->place.worker;
     }
     if (sip_param_find(msg->uri.params, SIP_ROUTE_CONTACT_PARAM, &param) &&
-        sip_token_peek_worker(param.value, core->config->node, &worker))
+        sip_token_peek_worker(param.value, core->config->node, &worker, &tag)) {
+        (void)sip_rebind_worker(core, tag, &worker);
         return worker;
+    }
     return core->place.worker;
 }

@@ -33,6 +33,8 @@ struct sip_route {
     uint32_t partner; /* sip_partner_tag(): from or to a federation partner.
                          CLIENT: `flow` is NULL, sip_partner_connect() */
     bool contact;     /* CLIENT: the token stood in the Request-URI */
+    bool moved;       /* CLIENT: not the token's own connection */
+    uint64_t tag;     /* of the token's client; sip_rebind.h */
 };
 
 /* `flow` is the connection the request came from; NULL from inside. */

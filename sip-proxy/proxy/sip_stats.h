@@ -147,6 +147,20 @@ const char *sip_refusal_label(enum sip_refusal refusal);
       "first requests, with federation partners")                              \
     X(COUNTER, requests_of_partners, "partner_requests", "direction=\"in\"",   \
       "first requests, with federation partners")                              \
+    X(COUNTER, rebinds, "clients_back", "",                                    \
+      "clients registered on another connection than before")                  \
+    X(COUNTER, moved_requests, "requests_moved", "",                           \
+      "requests delivered on the connection their client has now")             \
+    X(COUNTER, homes_full, "clients_unknown", "",                              \
+      "clients that were not remembered because the table was full")           \
+    X(COUNTER, parked, "parked", "",                                           \
+      "requests that waited for a client to come back")                        \
+    X(COUNTER, park_expired, "parked_in_vain", "",                             \
+      "requests that did, and it did not")                                     \
+    X(COUNTER, park_full, "parked_full", "",                                   \
+      "requests that could not wait because too many did")                     \
+    X(GAUGE, parked_now, "parked_requests", "",                                \
+      "requests that wait for a client to come back")                          \
     X(COUNTER, flows_opened, "flows_opened", "", "connections opened")         \
     X(COUNTER, flows_refused, "flows_refused", "",                             \
       "connections refused because the table was full")                        \

@@ -7,7 +7,8 @@
 #include "base/wire.h"
 
 enum {
-    BODY_BYTES = 14,
+    BODY_BYTES = 20,
+    TAG_AT = 14,
     MAC_BYTES = SIP_TOKEN_BYTES - BODY_BYTES,
     USE_MASK = 0x03,
     FLAG_SIPS = 0x04,
@@ -31,7 +32,7 @@ static void mac_of(const struct sip_token_key *key,
                    uint8_t out[CRYPTO_SHA256_SIZE])
 {
     const struct span parts[] = {
-        span_str("sip flow token 1"),
+        span_str("sip flow token 2"),
         span_of(body, BODY_BYTES),
         bound_to(body[0], binding),
     };
@@ -73,6 +74,8 @@ void sip_token_write(const struct sip_token_keys *keys,
                                          : token->flow.slot & 0xFFFFFF));
     wire_put_u32(&w, token->flow.generation);
     wire_put_u16(&w, token->server);
+    wire_put_u16(&w, (uint16_t)(token->tag >> 32));
+    wire_put_u32(&w, (uint32_t)token->tag);
     mac_of(key, bytes, binding, mac);
     wire_put(&w, span_of(mac, MAC_BYTES));
     (void)text_base64(TEXT_BASE64URL, span_of(bytes, sizeof(bytes)), text);
@@ -130,15 +133,21 @@ enum sip_token_verdict sip_token_read(const struct sip_token_keys *keys,
     ret_token->partner = ret_token->flow.slot == PARTNER_SLOT;
     ret_token->flow.generation = wire_u32(&r);
     ret_token->server = wire_u16(&r);
+    ret_token->tag = (uint64_t)wire_u16(&r) << 32;
+    ret_token->tag |= wire_u32(&r);
     return SIP_TOKEN_VALID;
 }
 
-bool sip_token_peek_worker(struct span text, uint16_t node, uint8_t *ret_worker)
+bool sip_token_peek_worker(struct span text, uint16_t node, uint8_t *ret_worker,
+                           uint64_t *ret_tag)
 {
     uint8_t bytes[SIP_TOKEN_BYTES];
 
     if (!unpack(text, bytes) || (bytes[2] << 8 | bytes[3]) != node)
         return false;
     *ret_worker = bytes[4];
+    *ret_tag = 0;
+    for (size_t i = TAG_AT; i < BODY_BYTES; i++)
+        *ret_tag = *ret_tag << 8 | bytes[i];
     return true;
 }

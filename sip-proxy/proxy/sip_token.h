@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* sip_token.h - the signed flow token: 30 bytes, 40 characters in a URI.
+/* sip_token.h - the signed flow token: 36 bytes, 48 characters in a URI.
  *
  * All routing state the edge hands out (Path, Record-Route, a rewritten
  * Contact) is one token in the user part or a parameter of a URI:
  *
- *   0      1      2        4      5       8            12       14         30
- *   | use  | key  | node   |worker| slot  | generation | server | MAC      |
- *   |flags | id   |        |      |       |            |        | 128 bits |
+ *   0      1      2      4      5      8            12       14       20    36
+ *   | use  | key  | node |worker| slot | generation | server | client | MAC |
+ *   |flags | id   |      |      |      |            |        |        |     |
  *
- * The MAC is HMAC-SHA256 cut to 128 bits over the fourteen bytes before it
+ * The MAC is HMAC-SHA256 cut to 128 bits over the twenty bytes before it
  * and the binding: what the token may be used with and is not written into it.
  * A Record-Route token is bound to the dialog's Call-ID, a Path or Contact
  * token to the user part of the registered Contact. So a token taken from one
@@ -24,8 +24,8 @@
 #include "base/span.h"
 
 enum {
-    SIP_TOKEN_BYTES = 30,
-    SIP_TOKEN_TEXT = 40, /* base64url characters, no NUL */
+    SIP_TOKEN_BYTES = 36,
+    SIP_TOKEN_TEXT = 48, /* base64url characters, no NUL */
     SIP_TOKEN_KEY = 32,  /* bytes of one key */
 };
 
@@ -47,6 +47,7 @@ struct sip_token {
     /* Slot below 2^24 - 1; the generation has the process's epoch mixed in (see
      * sip_flow.h), so that a token of an earlier run names nothing. */
     struct pool_id flow;
+    uint64_t tag; /* of its client, 48 bits; sip_rebind.h; 0: none */
 };
 
 /* What a token is used with. Which of the two counts is said by its use:
@@ -91,10 +92,10 @@ enum sip_token_verdict sip_token_read(const struct sip_token_keys *keys,
                                       const struct sip_token_binding *binding,
                                       struct sip_token *ret_token);
 
-/* Only the owner's worker, from a text that is not verified yet: enough to
- * hand a datagram to the thread that can verify and act. False when the text
- * has not the shape of a token of `node`. */
-bool sip_token_peek_worker(struct span text, uint16_t node,
-                           uint8_t *ret_worker);
+/* Only the owner's worker and the client, from a text that is not verified
+ * yet: enough to hand a datagram to the thread that can verify and act. False
+ * when the text has not the shape of a token of `node`. */
+bool sip_token_peek_worker(struct span text, uint16_t node, uint8_t *ret_worker,
+                           uint64_t *ret_tag);
 
 #endif /* SIP_TOKEN_H */

@@ -163,6 +163,7 @@ const char *sip_trail_rule_str(enum sip_trail_rule rule)
         [SIP_TRAIL_CLIENT] = "to a client's connection",
         [SIP_TRAIL_PARTNER] = "to a federation partner",
         [SIP_TRAIL_CANCEL] = "cancels a call being set up",
+        [SIP_TRAIL_PARKED] = "waits for its client to come back",
     };
 
     return words[rule];
@@ -173,7 +174,7 @@ const char *sip_trail_token_str(enum sip_trail_token token)
     static const char *const words[] = {
         [SIP_TRAIL_NO_TOKEN] = "none",    [SIP_TRAIL_VERIFIED] = "verified",
         [SIP_TRAIL_GONE] = "gone",        [SIP_TRAIL_FORGED] = "forged",
-        [SIP_TRAIL_UNSIGNED] = "missing",
+        [SIP_TRAIL_UNSIGNED] = "missing", [SIP_TRAIL_MOVED] = "moved",
     };
 
     return words[token];

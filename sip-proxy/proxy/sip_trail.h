@@ -29,11 +29,13 @@ enum sip_trail_rule {
     SIP_TRAIL_CLIENT,  /* down a client's connection */
     SIP_TRAIL_PARTNER, /* to a federation partner */
     SIP_TRAIL_CANCEL,  /* of an INVITE under way */
+    SIP_TRAIL_PARKED,  /* its client is coming back, perhaps */
 };
 
 enum sip_trail_token {
     SIP_TRAIL_NO_TOKEN,
     SIP_TRAIL_VERIFIED,
+    SIP_TRAIL_MOVED,    /* the same; its client is elsewhere now */
     SIP_TRAIL_GONE,     /* ours, but its connection is closed */
     SIP_TRAIL_FORGED,   /* looks like ours, is not */
     SIP_TRAIL_UNSIGNED, /* a Route where one with a token was needed */

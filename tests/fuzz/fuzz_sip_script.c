@@ -412,6 +412,9 @@ static void configure(void)
     cfg.strip[0] = "P-Asserted-Identity";
     cfg.n_strip = 1;
     cfg.max_flows = 4;
+    cfg.rebind = true;
+    cfg.park_ms = 6000;
+    cfg.park_max = 3;
     cfg.max_forwards = 70;
     cfg.timer_c_ms = 185000;
     cfg.server_timeout_ms = 3000;
@@ -437,6 +440,12 @@ static void settle(void)
     CHECK(stats.flows == 0);
 }
 
+static void on_home(void *arg, const struct sip_home *home)
+{
+    (void)arg;
+    CHECK(home->tag != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct sip_place place = {.workers = 1, .epoch = 99};
@@ -446,6 +455,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .hand_over = on_hand_over,
         .server_state = on_state,
         .banned = on_banned,
+        .home = on_home,
         .random = on_random,
     };
 

@@ -30,7 +30,8 @@ describe("JsSIP and Kamailio", { skip: missing("kamailio") }, () => {
     kamailio = await startKamailio();
     const ws = await freePort(), udp = await freePort();
     proxy = await startDaemon("sip-proxy", { args: ["--listen", `ws:127.0.0.1:${ws}`,
-      "--listen", `udp:127.0.0.1:${udp}`, "--media-server", `default=${kamailio.address}`, "--workers", "2"] });
+      "--listen", `udp:127.0.0.1:${udp}`, "--media-server", `default=${kamailio.address}`, "--workers", "2",
+      "--park-time", "0"] });
     proxy.url = `ws://127.0.0.1:${ws}/wssip`;
     alice = agent("1000");
     bob = agent("1001");

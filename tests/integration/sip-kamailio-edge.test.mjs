@@ -15,7 +15,7 @@ after(() => setTimeout(() => process.exit(), 500).unref());
 
 async function startOurs(server) {
   const ws = await freePort(), udp = await freePort();
-  const daemon = await startDaemon("sip-proxy", { args: ["--listen", `ws:127.0.0.1:${ws}`, "--listen", `udp:127.0.0.1:${udp}`,
+  const daemon = await startDaemon("sip-proxy", { args: ["--listen", `ws:127.0.0.1:${ws}`, "--listen", `udp:127.0.0.1:${udp}`, "--park-time", "0",
     "--media-server", `default=${server.address}`, "--probe-interval", "0", "--drain-time", "100ms"] });
   return Object.assign(daemon, { url: `ws://127.0.0.1:${ws}/wssip`, wsPort: ws, at: { host: "127.0.0.1", port: udp } });
 }

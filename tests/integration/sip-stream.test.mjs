@@ -55,7 +55,8 @@ describe("clients on streams", () => {
       "--listen", `tcp:127.0.0.1:${ports.tcp},zone=external`, "--listen", `tls:127.0.0.1:${ports.tls}`,
       "--listen", `wss:127.0.0.1:${ports.wss}`, "--listen", `udp:127.0.0.1:${ports.udp}`,
       "--certificate", certs.cert, "--key", certs.key, "--handshake-timeout", "1s",
-      "--stream-idle-timeout", "2s", "--media-server", `default=${asterisk.address}`, "--workers", "2"] });
+      "--stream-idle-timeout", "2s", "--park-time", "0", "--media-server", `default=${asterisk.address}`,
+      "--workers", "2"] });
   });
   after(async () => {
     await proxy?.stop();

@@ -66,7 +66,8 @@ describe("one media server", () => {
   before(async () => {
     asterisk = await FakeAsterisk.start({ password: "secret" });
     proxy = await edge([`default=${asterisk.address}`],
-      ["--workers", "2", "--trusted-proxy", "127.0.0.1", "--ping-interval", "1s", "--idle-timeout", "3s"]);
+      ["--workers", "2", "--trusted-proxy", "127.0.0.1", "--ping-interval", "1s", "--idle-timeout", "3s",
+        "--park-time", "0"]);
   });
   after(async () => {
     await proxy?.stop();
@@ -301,7 +302,7 @@ describe("groups and failures", () => {
     const client = await SipWs.open(`ws://127.0.0.1:${proxy.wsPort}/wssip-mds1?token=x`);
     const ok = await register(client, "m1", sipml("m1"));
     assert.equal(uriOf(ok.one("contact")), uriOf(sipml("m1").contact));
-    assert.match(mds.bindings.get("m1").contact, /^sip:m1@127\.0\.0\.1:\d+;edge=[\w-]{40}$/);
+    assert.match(mds.bindings.get("m1").contact, /^sip:m1@127\.0\.0\.1:\d+;edge=[\w-]{48}$/);
     assert.equal(main.bindings.size, 0);
     mds.requestTo("m1", proxy.at);
     const invite = await client.request("INVITE");
@@ -449,7 +450,7 @@ describe("life", () => {
     const client = await SipWs.open(first.url);
     await register(client, "s1", jssip("s1"));
     await first.stop();
-    const second = await edge([`default=${asterisk.address}`], ["--token-key-file", file]);
+    const second = await edge([`default=${asterisk.address}`], ["--token-key-file", file, "--park-time", "0"]);
     const other = await SipWs.open(second.url);
     const sent = asterisk.requestTo("s1", second.at);
     assert.equal((await asterisk.sip.next((m) => m.callId === sent.callId && m.status >= 200)).status, 430);

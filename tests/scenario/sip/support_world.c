@@ -102,6 +102,14 @@ static void on_banned(void *arg, const struct addr *source, uint64_t until)
     }
 }
 
+static void on_home(void *arg, const struct sip_home *home)
+{
+    for (int i = 0; i < world.workers; i++) {
+        if (i != (int)(intptr_t)arg)
+            sip_core_on_home(world.core[i], home, world.now);
+    }
+}
+
 /* Repeatable, and different each time. */
 static void on_random(void *arg, void *out, size_t len)
 {
@@ -164,6 +172,8 @@ static void configure(void)
     c->n_strip = 2;
     c->max_flows = 16;
     c->trail = 8;
+    c->rebind = true;
+    c->park_max = 4;
     c->max_forwards = 70;
     c->timer_c_ms = 185000;
     c->server_timeout_ms = 3000;
@@ -196,6 +206,7 @@ void world_restart(void)
                                     .hand_over = on_hand_over,
                                     .server_state = on_state,
                                     .banned = on_banned,
+                                    .home = on_home,
                                     .random = on_random,
                                     .arg = (void *)(intptr_t)i};
 

@@ -10,6 +10,7 @@ static const struct sip_token sample = {
     .worker = 7,
     .server = 0xBEEF,
     .flow = {0x00ABCDEF, 0xDEADBEEF},
+    .tag = 0xA1B2C3D4E5F6,
 };
 static struct sip_token_binding call;
 static struct sip_token_binding other;
@@ -40,6 +41,7 @@ START_TEST(what_was_written_is_read_back)
     ck_assert_uint_eq(t.node, 0x1234);
     ck_assert_uint_eq(t.worker, 7);
     ck_assert_uint_eq(t.server, 0xBEEF);
+    ck_assert_uint_eq(t.tag, 0xA1B2C3D4E5F6);
     ck_assert_uint_eq(t.flow.slot, 0x00ABCDEF);
     ck_assert_uint_eq(t.flow.generation, 0xDEADBEEF);
 }
@@ -92,11 +94,12 @@ START_TEST(ordinary_user_parts_are_no_tokens)
     };
     struct sip_token t;
     uint8_t worker;
+    uint64_t tag;
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         ck_assert_int_eq(sip_token_read(&keys, span_str(texts[i]), &call, &t),
                          SIP_TOKEN_NONE);
-        ck_assert(!sip_token_peek_worker(span_str(texts[i]), 0, &worker));
+        ck_assert(!sip_token_peek_worker(span_str(texts[i]), 0, &worker, &tag));
     }
 }
 END_TEST
@@ -123,11 +126,13 @@ START_TEST(the_worker_is_seen_before_the_signature_is)
 {
     char text[SIP_TOKEN_TEXT + 1];
     uint8_t worker = 0;
+    uint64_t tag = 0;
 
     sip_token_write(&keys, &sample, &call, text);
-    ck_assert(sip_token_peek_worker(span_str(text), 0x1234, &worker));
+    ck_assert(sip_token_peek_worker(span_str(text), 0x1234, &worker, &tag));
     ck_assert_uint_eq(worker, 7);
-    ck_assert(!sip_token_peek_worker(span_str(text), 0x1235, &worker));
+    ck_assert_uint_eq(tag, 0xA1B2C3D4E5F6);
+    ck_assert(!sip_token_peek_worker(span_str(text), 0x1235, &worker, &tag));
 }
 END_TEST
 
