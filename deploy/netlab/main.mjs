@@ -81,7 +81,7 @@ async function buildNetwork(network, plan, nat) {
 
 /* ---- what is on the hosts --------------------------------------------------- */
 
-const files = { "web-proxy": "--web", "sip-proxy": "--sip", "turn-server": "--turn" };
+const options = { "web-proxy": "--web", "sip-proxy": "--sip", "turn-server": "--turn" };
 
 class Lab {
   constructor(folder, build, dir) {
@@ -101,32 +101,45 @@ class Lab {
   /** The settings as they are, but for the folder that is /etc/edge there. */
   async writeSettings() {
     fs.mkdirSync(path.join(this.dir, "etc"), { recursive: true });
-    for (const name of [...Object.keys(files), "topology"])
-      fs.writeFileSync(this.settings(name), labText(path.join(this.plan.folder, `${name}.json`))
-        .replaceAll("/etc/edge/", `${this.dir}/etc/`));
-    fs.writeFileSync(this.in("turn.secret"), this.secrets.turn);
-    fs.writeFileSync(this.in("sip-token.key"), this.secrets.token);
-    fs.writeFileSync(this.in("demo-sip.secret"), this.secrets.sip);
     const script = path.join(demo, "certificates");
     await must(script, this.in("outside"), ...Object.keys(this.plan.lab.names));
     await must(script, this.in("inside"), ...this.plan.lab["inside-names"]);
-    fs.copyFileSync(this.in("outside/cert.pem"), this.in("fullchain.pem"));
-    fs.copyFileSync(this.in("outside/key.pem"), this.in("key.pem"));
-    fs.copyFileSync(this.in("inside/ca.pem"), this.in("inside-ca.pem"));
+    fs.writeFileSync(this.in("demo-sip.secret"), this.secrets.sip);
+    const all = { ...this.plan.files, topology: path.join(this.plan.folder, "topology.json") };
+    for (const [name, file] of Object.entries(all)) {
+      const text = labText(file);
+      for (const [, wanted] of text.matchAll(/"\/etc\/edge\/([^"/]+)"/g)) this.#provide(wanted);
+      fs.writeFileSync(this.settings(name), text.replaceAll("/etc/edge/", `${this.dir}/etc/`));
+    }
+  }
+
+  /** A file that settings ask for: what it is for is in its name. */
+  #provide(name) {
+    const certificates = /inside|partner/.test(name) ? "inside" : "outside";
+    if (name.endsWith("ca.pem")) fs.copyFileSync(this.in("inside/ca.pem"), this.in(name));
+    // Who signs tokens is inside; here is the public half of a key.
+    else if (name === "conference-key.pem")
+      fs.writeFileSync(this.in(name), crypto.createPublicKey(fs.readFileSync(this.in("inside/key.pem")))
+        .export({ type: "spki", format: "pem" }));
+    else if (name.endsWith("key.pem")) fs.copyFileSync(this.in(`${certificates}/key.pem`), this.in(name));
+    else if (name.endsWith(".pem")) fs.copyFileSync(this.in(`${certificates}/cert.pem`), this.in(name));
+    else if (name === "turn.secret") fs.writeFileSync(this.in(name), this.secrets.turn);
+    else if (name === "turn.users") fs.writeFileSync(this.in(name), `demo:${this.secrets.turn}\n`);
+    else fs.writeFileSync(this.in(name), this.secrets.token);
   }
 
   /** Load what edgectl makes of the settings: on our hosts and between them. */
   async raiseFirewalls() {
     const out = path.join(this.dir, "firewall");
     fs.mkdirSync(out);
-    const given = Object.entries(files).flatMap(([daemon, option]) => [option, this.settings(daemon)]);
+    const given = Object.keys(this.plan.files).flatMap((daemon) => [options[daemon], this.settings(daemon)]);
     await must(this.binary("edgectl"), "firewall", "--topology", this.settings("topology"), ...given, "--out", out);
     for (const name of fs.readdirSync(out).filter((f) => f.endsWith(".nft")))
       await must(...this.network.on(path.basename(name, ".nft"), "nft", "-f", path.join(out, name)));
   }
 
   async startLan() {
-    const { registrar, application, echo } = this.plan.lab;
+    const { registrar = [], application, echo } = this.plan.lab;
     const env = { DEMO_SIP_SECRET: this.secrets.sip };
     for (const name of registrar) {
       const state = path.join(this.run, `registrar-${name}`);
@@ -135,14 +148,16 @@ class Lab {
         path.join(demo, "kamailio.cfg"), "-l", `udp:${this.host(name).address}:5060`,
         "-m", "32", "-M", "4", "-w", state, "-Y", state), { env, restart: true });
     }
+    if (!application) return;
     const turn = Object.keys(this.plan.lab.names).at(-1);
+    const uris = this.plan.lab.turn ?? [`turn:${turn}:3478?transport=udp`, `turn:${turn}:3478?transport=tcp`,
+      `turns:${turn}:3478?transport=tcp`];
     this.processes.start("application", this.network.on(application, "node", path.join(demo, "server.mjs")), {
       restart: true,
       env: { ...env, DEMO_LISTEN: `${this.host(application).address}:443`, DEMO_PASSWORD: this.secrets.password,
         DEMO_CERTIFICATE: this.in("inside/cert.pem"), DEMO_KEY: this.in("inside/key.pem"),
         DEMO_TURN_SECRET_FILE: this.in("turn.secret"), DEMO_ECHO: echo ? "echo" : "",
-        DEMO_TURN_URLS: [`turn:${turn}:3478?transport=udp`, `turn:${turn}:3478?transport=tcp`,
-          `turns:${turn}:3478?transport=tcp`].join(",") },
+        DEMO_TURN_URLS: uris.join(",") },
     });
   }
 
@@ -200,7 +215,7 @@ class Lab {
     const { plan, network } = this;
     const [edge] = Object.keys(plan.lab.names);
     const facts = {
-      url: `https://${edge}/ucassistant/`, password: this.secrets.password, ca: this.in("outside/ca.pem"),
+      url: `https://${edge}/${plan.lab.application ? "ucassistant/" : ""}`, password: this.secrets.password, ca: this.in("outside/ca.pem"),
       run: this.run, nat, names: plan.lab.names, processes: [...this.processes.all.keys()],
       hosts: Object.fromEntries(network.hosts.map((host) => [host, network.name(host)])),
       addresses: Object.fromEntries(plan.hosts.map((h) => [h.name, h.address])),
@@ -209,6 +224,7 @@ class Lab {
     say(`${plan.hosts.length} hosts, ${plan.routers.length} firewalls, two homes behind ${nat} NAT`);
     for (const host of plan.hosts)
       say(`  ${host.zone.padEnd(9)} ${host.name.padEnd(10)} ${host.addresses.join(" ").padEnd(18)} ${host.runs.join(" ")}`);
+    if (!plan.lab.application) return;
     say(`${facts.url}, users alice, bob, carol, password ${facts.password}; seen from a home:`);
     say(`  ip netns exec ${network.name("alice")} curl --cacert ${facts.ca} ${facts.url}`);
   }

@@ -5,11 +5,17 @@
 // The folder has the three daemons' settings, `topology.json` (as edgectl
 // reads it) and `lab.json`:
 //
-//   names        name → address, as the internet knows it
+//   names        name → address, as the internet knows it; first the web's,
+//                last the relay's
 //   publish      public address → address in the DMZ, translated by the outer firewall
+//   files        daemon → its settings' file, where it is not <daemon>.json
 //   inside-names names that the inside servers' certificate is for
+//
+// and, when a call can be made through it:
+//
 //   registrar    hosts that run a call server (the first knows the demo users)
 //   application  host of the web application
+//   turn         the relay's URIs, where they are not on port 3478
 //   echo         host of the program that answers calls
 
 import fs from "node:fs";
@@ -100,6 +106,9 @@ function namesFor(lab, zone) {
 export function readPlan(folder) {
   const topology = readSettings(path.join(folder, "topology.json"));
   const lab = readSettings(path.join(folder, "lab.json"));
+  const files = Object.fromEntries(["web-proxy", "sip-proxy", "turn-server"]
+    .map((daemon) => [daemon, path.join(folder, lab.files?.[daemon] ?? `${daemon}.json`)])
+    .filter(([, file]) => fs.existsSync(file)));
   const networks = Object.fromEntries(topology.zone.map(({ name, networks: nets }) =>
     [name, (nets ?? internet).map(parseNetwork)]));
   const routers = routersOf(topology, networks);
@@ -117,7 +126,7 @@ export function readPlan(folder) {
   }
   const translated = Object.entries(lab.publish ?? {});
   return {
-    folder, lab, hosts, routers, translated,
+    folder, files, lab, hosts, routers, translated,
     zones: Object.keys(networks),
     // The internet: one host right on it, and homes behind a router each.
     internet: { gateway: routers.flatMap((r) => r.interfaces).find((i) => i.zone === "internet").addresses[0][1],
