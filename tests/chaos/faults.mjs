@@ -7,6 +7,8 @@
 //     setup     a new call may fail
 //     media     a call may fall silent for longer than a second
 //     calls     a call that stands may be lost for good
+//   cutsSignalling  clients lose their WebSockets, and callees must hear all the
+//             same when a call of before is hung up
 //   begin(lab), end(lab)
 
 import fs from "node:fs";
@@ -26,6 +28,7 @@ const kill = (daemon) => ({
   name: `kill -9 ${daemon}`, seconds: 1,
   // Media goes through turn-server alone; signalling through the two others.
   harms: daemon === "turn-server" ? ["setup", "media", "calls"] : ["setup"],
+  cutsSignalling: daemon !== "turn-server",
   begin: (lab) => process.kill(lab.pid(daemon), "SIGKILL"),
 });
 

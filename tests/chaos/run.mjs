@@ -109,6 +109,17 @@ function judge(record, events) {
     longest: Math.max(0, ...mine.filter((e) => e.gap !== undefined).map((e) => e.gap)) };
 }
 
+/** Calls that stood when signalling was killed, and whose caller hung up when it
+ * was back, but whose callee has not heard of it. A caller that hangs up without
+ * a connection tells nobody: that is the phone's, not the edge's. */
+function unheard(record, callers, callees) {
+  const back = (user) => callers.find((e) => e.what === "registered" && e.user === user && e.t > record.began)?.t ?? Infinity;
+  const ended = new Set(callees.filter((e) => e.what === "ended").map((e) => e.call));
+  const mine = callers.filter((e) => e.what === "call" && e.id && e.at + e.setup < record.began &&
+    e.until > back(e.user) && e.until < record.until - 2000);
+  return { told: mine.filter((e) => ended.has(e.id)).length, lost: mine.filter((e) => !ended.has(e.id)) };
+}
+
 const memory = (lab, daemon) =>
   Number(fs.readFileSync(`/proc/${lab.pid(daemon)}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]);
 
@@ -158,6 +169,11 @@ async function main() {
       const record = await suffer(lab, callers, fault);
       const verdict = judge(record, callers.events);
       print(record, verdict);
+      if (fault.cutsSignalling) {
+        const { told, lost } = unheard(record, callers.events, callees.events);
+        console.log(`      calls of before that were hung up after it: ${told} heard by the callee, ${lost.length} not`);
+        verdict.bad.push(...lost);
+      }
       records.push({ ...record, fault: undefined, ...verdict });
       if (verdict.bad.length || record.back === null) failed++;
     }
