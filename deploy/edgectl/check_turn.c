@@ -36,16 +36,19 @@ static bool check_binding(struct ctl_check_env *env, const struct ctl_uri *uri,
 }
 
 /* An address only the inside can reach, given to clients outside. */
-static void check_relayed(struct ctl_check_env *env, const struct ctl_uri *uri,
+static bool check_relayed(struct ctl_check_env *env, const struct ctl_uri *uri,
                           const struct ctl_link *link,
                           const struct addr *relayed)
 {
     char text[ADDR_TEXT_SIZE];
 
+    bool good =
+        !addr_is_any(relayed) &&
+        (!addr_is_private(relayed) || addr_is_private(ctl_link_peer(link)) ||
+         addr_is_loopback(ctl_link_peer(link)));
+
     (void)addr_str(relayed, text);
-    if (addr_is_any(relayed) ||
-        (addr_is_private(relayed) && !addr_is_private(ctl_link_peer(link)) &&
-         !addr_is_loopback(ctl_link_peer(link))))
+    if (!good)
         ctl_checks_add(env->checks, uri->text, "TURN-RELAY-ADDRESS",
                        CTL_CHECK_ERROR,
                        "relays at %s, which nobody outside reaches: set "
@@ -54,6 +57,7 @@ static void check_relayed(struct ctl_check_env *env, const struct ctl_uri *uri,
     else
         ctl_checks_add(env->checks, uri->text, "TURN-ALLOCATE", CTL_CHECK_OK,
                        "gives a relay at %s", text);
+    return good;
 }
 
 static void check_refusal(struct ctl_check_env *env, const struct ctl_uri *uri,
@@ -78,6 +82,7 @@ static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
     const struct ctl_stun_user nobody = {0};
     struct ctl_stun_user user = env->user;
     struct ctl_stun_answer first, answer;
+    bool reachable = false;
     int err = turn_allocate(link, uri, &nobody, LIFETIME, &first);
 
     if (err == 0 && first.code == 0) {
@@ -103,9 +108,15 @@ static void check_user(struct ctl_check_env *env, const struct ctl_uri *uri,
     else if (answer.code != 0)
         check_refusal(env, uri, answer.code);
     else
-        check_relayed(env, uri, link, &answer.relayed);
-    if (err == 0 && answer.code == 0) /* give it back; it ends anyhow */
+        reachable = check_relayed(env, uri, link, &answer.relayed);
+    if (err == 0 && answer.code == 0) {
+        struct turn_login login = {.user = user, .relayed = answer.relayed};
+
+        if (reachable)
+            check_relay(env, uri, link, &login);
+        /* Give it back; it ends anyhow. */
         (void)turn_allocate(link, uri, &user, 0, &answer);
+    }
 }
 
 void check_turn(struct ctl_check_env *env, const struct ctl_uri *uri)
@@ -129,6 +140,6 @@ void check_turn(struct ctl_check_env *env, const struct ctl_uri *uri)
     if (check_binding(env, uri, link) && strcmp(uri->scheme, "stun") != 0)
         check_user(env, uri, link);
     ctl_link_close(link);
-    if (uri->tls)
+    if (uri->tls && uri->tcp) /* DTLS 1.0 our library cannot ask for */
         check_old_tls(env, uri);
 }

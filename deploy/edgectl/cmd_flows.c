@@ -3,85 +3,19 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "ctl/ctl_flows.h"
 #include "ctl/ctl_table.h"
-#include "sip_config.h"
-#include "turn_config.h"
-#include "web_config.h"
+#include "ctl_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 4 * 1024 * 1024, OUT_MAX = 64 * 1024 * 1024 };
-
-/* The files of one question, read. */
-struct files {
-    struct config *topo;
-    struct config *web, *sip, *turn;
-    struct ctl_flows *flows;
-};
-
-static void files_close(struct files *files)
-{
-    ctl_flows_free(files->flows);
-    config_unref(files->turn);
-    config_unref(files->sip);
-    config_unref(files->web);
-    config_unref(files->topo);
-}
-
-/* Files a setting names (keys, secrets) are not opened: this may run on the
- * desk of whoever writes the firewall rules. */
-static int read_one(const struct config_spec *spec, const char *path,
-                    struct buf *error, struct config **ret_config)
-{
-    struct buf text, report;
-    struct span line, rest;
-    int err;
-
-    buf_init(&text, (size_t)2 * FILE_MAX);
-    buf_init(&report, CTL_ERROR_MAX);
-    err = ctl_read_file(path, FILE_MAX, &text);
-    if (err < 0)
-        buf_printf(error, "%s: %s\n", path, err_str(err));
-    else
-        err = config_read_json(spec, buf_span(&text), &report, ret_config);
-    rest = buf_span(&report);
-    while (err < 0 && span_next(&rest, '\n', &line))
-        buf_printf(error, "%s: %.*s\n", path, SPAN_FMT(line));
-    buf_deinit(&report);
-    buf_deinit(&text);
-    return err;
-}
-
-/* Of a daemon: the file named, else the usual one where it is there. */
-static int read_daemon(const struct ctl_args *args, const char *option,
-                       const struct config_spec *spec, struct buf *error,
-                       struct config **ret_config)
-{
-    const char *path = ctl_args_value(args, option);
-    char usual[64];
-
-    if (!path) {
-        (void)snprintf(usual, sizeof(usual), "/etc/edge/%s.json",
-                       spec->program);
-        if (access(usual, R_OK) != 0)
-            return 0;
-        path = usual;
-    }
-    return read_one(spec, path, error, ret_config);
-}
-
-static const void *values_of(const struct config *config)
-{
-    return config ? config_values(config) : NULL;
-}
+enum { OUT_MAX = 64 * 1024 * 1024 };
 
 /* A daemon the topology names and no file describes is a mistake: its flows
  * would be missing without a word. */
-static void warn_of_missing(const struct files *files, struct buf *error)
+static void warn_of_missing(const struct ctl_files *files, struct buf *error)
 {
     const struct topo *t = config_values(files->topo);
     const struct config *const configs[] = {files->web, files->sip,
@@ -100,31 +34,9 @@ static void warn_of_missing(const struct files *files, struct buf *error)
     }
 }
 
-static int files_open(const struct ctl_args *args, struct buf *error,
-                      struct files *files)
-{
-    const char *topology = ctl_args_value(args, "topology");
-    int err;
-
-    err = read_one(&topo_spec, topology ? topology : "/etc/edge/topology.json",
-                   error, &files->topo);
-    if (err == 0)
-        err = read_daemon(args, "web", &web_config_spec, error, &files->web);
-    if (err == 0)
-        err = read_daemon(args, "sip", &sip_config_spec, error, &files->sip);
-    if (err == 0)
-        err = read_daemon(args, "turn", &turn_config_spec, error, &files->turn);
-    if (err == 0)
-        err = ctl_flows_new(&files->flows, config_values(files->topo),
-                            values_of(files->web), values_of(files->sip),
-                            values_of(files->turn));
-    if (err < 0 && buf_len(error) == 0)
-        buf_printf(error, "%s\n", err_str(err));
-    return err;
-}
-
 /* Findings on standard error; CTL_BAD when there are some. */
-static int say_findings(const struct ctl_args *args, const struct files *files)
+static int say_findings(const struct ctl_args *args,
+                        const struct ctl_files *files)
 {
     struct buf error;
 
@@ -140,7 +52,7 @@ int cmd_flows(const struct ctl_args *args)
 {
     const char *name = ctl_args_value(args, "format");
     enum ctl_format format = CTL_TEXT;
-    struct files files = {0};
+    struct ctl_files files = {0};
     struct buf error, out;
     int code;
 
@@ -151,9 +63,9 @@ int cmd_flows(const struct ctl_args *args)
                    "json\n",
                    name);
     else
-        (void)files_open(args, &error, &files);
+        (void)ctl_files_open(args, &error, &files);
     if (!files.flows) {
-        files_close(&files);
+        ctl_files_close(&files);
         return ctl_fail(args, &error, CTL_USAGE);
     }
     buf_deinit(&error);
@@ -167,7 +79,7 @@ int cmd_flows(const struct ctl_args *args)
                                                  : CTL_FLOWS_TEXT,
                         &out);
     code = ctl_flush(&out) ? say_findings(args, &files) : CTL_USAGE;
-    files_close(&files);
+    ctl_files_close(&files);
     return code;
 }
 
@@ -198,7 +110,7 @@ static int write_file(const char *dir, const char *name, struct span text,
     return err;
 }
 
-static int write_one(const struct files *files, const char *dir,
+static int write_one(const struct ctl_files *files, const char *dir,
                      const char *name, struct buf *error)
 {
     struct buf out;
@@ -214,7 +126,7 @@ static int write_one(const struct files *files, const char *dir,
 }
 
 /* One file for each host that runs something of ours and each firewall. */
-static int write_all(const struct files *files, const char *dir,
+static int write_all(const struct ctl_files *files, const char *dir,
                      struct buf *error)
 {
     const struct topo *t = config_values(files->topo);
@@ -231,7 +143,7 @@ static int write_all(const struct files *files, const char *dir,
     return err;
 }
 
-static int print_one(const struct files *files, const char *name,
+static int print_one(const struct ctl_files *files, const char *name,
                      struct buf *error)
 {
     struct buf out;
@@ -246,7 +158,7 @@ static int print_one(const struct files *files, const char *name,
 int cmd_firewall(const struct ctl_args *args)
 {
     const char *dir = ctl_args_value(args, "out");
-    struct files files = {0};
+    struct ctl_files files = {0};
     struct buf error;
     int err = ERR_CONFIG, code = CTL_USAGE;
 
@@ -255,12 +167,12 @@ int cmd_firewall(const struct ctl_args *args)
         buf_put_str(&error, "name a host or a firewall, or --out DIR for "
                             "all\n");
     else
-        err = files_open(args, &error, &files);
+        err = ctl_files_open(args, &error, &files);
     if (err == 0)
         err = dir ? write_all(&files, dir, &error)
                   : print_one(&files, args->words[0], &error);
     if (err == 0)
         code = say_findings(args, &files);
-    files_close(&files);
+    ctl_files_close(&files);
     return ctl_fail(args, &error, code);
 }

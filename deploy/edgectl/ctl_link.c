@@ -20,6 +20,10 @@
 struct ctl_link {
     int fd;
     bool tls;
+    bool datagrams;
+    const char **protocols; /* of ALPN, or NULL */
+    /* DTLS repeats by these; `final` 0: no timer runs. */
+    uint64_t intermediate, final;
     struct addr peer;
     uint64_t deadline; /* of the operation under way */
     mbedtls_ssl_context ssl;
@@ -31,15 +35,17 @@ struct ctl_link {
 static int wait_for(struct ctl_link *link, short events)
 {
     struct pollfd pfd = {.fd = link->fd, .events = events};
-    uint64_t now = ctl_client_now();
+    uint64_t now = ctl_client_now(), until = link->deadline;
     int n;
 
-    if (now >= link->deadline)
+    if (now >= until)
         return -ETIMEDOUT;
-    n = poll(&pfd, 1, (int)(link->deadline - now));
+    if (link->final && link->final < until)
+        until = link->final;
+    n = poll(&pfd, 1, until > now ? (int)(until - now) : 0);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    return n == 0 ? -ETIMEDOUT : 0;
+    return n == 0 && until == link->deadline ? -ETIMEDOUT : 0;
 }
 
 static int try_connect(struct ctl_link *link, const struct addrinfo *ai)
@@ -142,6 +148,25 @@ static bool must_wait(struct ctl_link *link, int result, int *ret_err)
     return true;
 }
 
+static void set_timer(void *arg, uint32_t intermediate_ms, uint32_t final_ms)
+{
+    struct ctl_link *link = arg;
+    uint64_t now = ctl_client_now();
+
+    link->intermediate = now + intermediate_ms;
+    link->final = final_ms ? now + final_ms : 0;
+}
+
+static int get_timer(void *arg)
+{
+    const struct ctl_link *link = arg;
+    uint64_t now = ctl_client_now();
+
+    if (link->final == 0)
+        return -1;
+    return now >= link->final ? 2 : now >= link->intermediate ? 1 : 0;
+}
+
 static int start_tls(struct ctl_link *link, const char *name,
                      char error[CTL_LINK_ERROR])
 {
@@ -150,10 +175,14 @@ static int start_tls(struct ctl_link *link, const char *name,
 
     (void)psa_crypto_init();
     result = mbedtls_ssl_config_defaults(&link->conf, MBEDTLS_SSL_IS_CLIENT,
-                                         MBEDTLS_SSL_TRANSPORT_STREAM,
+                                         link->datagrams
+                                             ? MBEDTLS_SSL_TRANSPORT_DATAGRAM
+                                             : MBEDTLS_SSL_TRANSPORT_STREAM,
                                          MBEDTLS_SSL_PRESET_DEFAULT);
     mbedtls_ssl_conf_authmode(&link->conf, MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_rng(&link->conf, random_bytes, NULL);
+    if (result == 0 && link->protocols)
+        result = mbedtls_ssl_conf_alpn_protocols(&link->conf, link->protocols);
     if (result == 0)
         result = mbedtls_ssl_setup(&link->ssl, &link->conf);
     if (result == 0) /* no address is a server name (RFC 6066 3) */
@@ -161,6 +190,7 @@ static int start_tls(struct ctl_link *link, const char *name,
             &link->ssl,
             addr_parse_ip(span_str(name), &literal) == 0 ? NULL : name);
     mbedtls_ssl_set_bio(&link->ssl, link, raw_send, raw_receive, NULL);
+    mbedtls_ssl_set_timer_cb(&link->ssl, link, set_timer, get_timer);
     link->deadline = ctl_client_now() + CTL_LINK_TIMEOUT_MS;
     while (result == 0 && err == 0) {
         result = mbedtls_ssl_handshake(&link->ssl);
@@ -179,8 +209,9 @@ static int start_tls(struct ctl_link *link, const char *name,
 
 /* ---- public ---- */
 
-int ctl_link_open(struct ctl_link **ret_link, const struct ctl_uri *uri,
-                  const char *address, bool tls, char error[CTL_LINK_ERROR])
+static int open_link(struct ctl_link **ret_link, const struct ctl_uri *uri,
+                     const char *address, bool tls,
+                     const char *const *protocols, char error[CTL_LINK_ERROR])
 {
     struct ctl_link *link = mem_zalloc(sizeof(*link));
     int err;
@@ -189,6 +220,9 @@ int ctl_link_open(struct ctl_link **ret_link, const struct ctl_uri *uri,
         return -ENOMEM;
     link->fd = -1;
     link->tls = tls && uri->tls;
+    link->datagrams = !uri->tcp;
+    /* The TLS library wants to be able to change them, and does not. */
+    link->protocols = (const char **)(uintptr_t)protocols;
     mbedtls_ssl_init(&link->ssl);
     mbedtls_ssl_config_init(&link->conf);
     err = connect_to(link, uri, address, error);
@@ -200,6 +234,19 @@ int ctl_link_open(struct ctl_link **ret_link, const struct ctl_uri *uri,
     }
     *ret_link = link;
     return 0;
+}
+
+int ctl_link_open(struct ctl_link **ret_link, const struct ctl_uri *uri,
+                  const char *address, bool tls, char error[CTL_LINK_ERROR])
+{
+    return open_link(ret_link, uri, address, tls, NULL, error);
+}
+
+int ctl_link_open_alpn(struct ctl_link **ret_link, const struct ctl_uri *uri,
+                       const char *address, const char *const *protocols,
+                       char error[CTL_LINK_ERROR])
+{
+    return open_link(ret_link, uri, address, true, protocols, error);
 }
 
 void ctl_link_close(struct ctl_link *link)
@@ -255,6 +302,16 @@ const struct addr *ctl_link_peer(const struct ctl_link *link)
     return &link->peer;
 }
 
+void ctl_link_local(const struct ctl_link *link, struct addr *ret_addr)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+
+    *ret_addr = (struct addr){0};
+    if (getsockname(link->fd, (struct sockaddr *)&ss, &len) == 0)
+        (void)addr_from_sockaddr((struct sockaddr *)&ss, ret_addr);
+}
+
 int ctl_link_fd(const struct ctl_link *link)
 {
     return link->fd;
@@ -268,4 +325,9 @@ const char *ctl_link_version(const struct ctl_link *link)
 const mbedtls_x509_crt *ctl_link_certificate(const struct ctl_link *link)
 {
     return mbedtls_ssl_get_peer_cert(&link->ssl);
+}
+
+const char *ctl_link_protocol(const struct ctl_link *link)
+{
+    return mbedtls_ssl_get_alpn_protocol(&link->ssl);
 }

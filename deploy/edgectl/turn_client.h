@@ -10,6 +10,11 @@
 
 enum { TURN_LIFETIME_S = 600 };
 
+/* The next packet: a datagram, or one whole message of a stream (not a byte
+ * more). `out` holds CTL_STUN_MAX bytes. Returns its length or an error. */
+int turn_receive(struct ctl_link *link, bool stream, uint8_t *out,
+                 unsigned wait_ms);
+
 /* Returns 0 with an answer, success or not; or an error of the link. */
 int turn_exchange(struct ctl_link *link, const struct ctl_uri *uri,
                   struct span request, struct ctl_stun_answer *answer);
@@ -36,5 +41,9 @@ int turn_login(struct ctl_link *link, const struct ctl_uri *uri,
 int turn_channel(struct ctl_link *link, const struct ctl_uri *uri,
                  struct turn_login *login, uint16_t number,
                  const struct addr *peer);
+
+/* Let `peer` send to the relay. Returns as turn_login(). */
+int turn_permission(struct ctl_link *link, const struct ctl_uri *uri,
+                    struct turn_login *login, const struct addr *peer);
 
 #endif /* TURN_CLIENT_H */

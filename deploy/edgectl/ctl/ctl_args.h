@@ -26,7 +26,7 @@ struct ctl_option {
     const char *help;
 };
 
-enum { CTL_OPTIONS_MAX = 12, CTL_WORDS_MAX = 64, CTL_GIVEN_MAX = 64 };
+enum { CTL_OPTIONS_MAX = 32, CTL_WORDS_MAX = 64, CTL_GIVEN_MAX = 64 };
 
 struct ctl_args;
 

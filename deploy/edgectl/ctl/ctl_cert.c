@@ -170,6 +170,11 @@ static void check_strength(struct ctl_cert_report *r, size_t i,
              "the key of certificate %zu has only %zu bits: make a new one "
              "(EC P-256)",
              i + 1, bits);
+    else if (rsa && i == 0)
+        find(r, CTL_CERT_RSA,
+             "its key is RSA %zu: with EC P-256 (a second certificate, or this "
+             "one) a server takes several times as many new connections",
+             bits);
     (void)mbedtls_oid_get_sig_alg(&crt->sig_oid, &md, &pk);
     if ((md == MBEDTLS_MD_MD5 || md == MBEDTLS_MD_SHA1) && !is_self_signed(crt))
         find(r, CTL_CERT_WEAK_HASH,

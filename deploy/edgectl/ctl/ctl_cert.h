@@ -25,6 +25,7 @@ enum ctl_severity { CTL_NOTE, CTL_WARNING, CTL_ERROR };
     X(CERT_CHAIN_ORDER, CTL_ERROR)     /* one is not signed by the next */     \
     X(CERT_ROOT_SENT, CTL_NOTE)        /* clients have the root themselves */  \
     X(CERT_WEAK_KEY, CTL_ERROR)        /* RSA below 2048, EC below 224 bits */ \
+    X(CERT_RSA, CTL_NOTE)              /* an EC key would be faster */         \
     X(CERT_WEAK_HASH, CTL_ERROR)       /* signed over MD5 or SHA-1 */          \
     X(CERT_KEY_UNREADABLE, CTL_ERROR)  /* no key, or one with a password */    \
     X(CERT_KEY_MISMATCH, CTL_ERROR)    /* the key is another certificate's */

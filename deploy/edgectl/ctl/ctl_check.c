@@ -26,8 +26,8 @@ void ctl_checks_add(struct ctl_checks *checks, const char *where,
 
     if (checks->n == CTL_CHECKS_MAX)
         return;
-    c->where = where;
     c->state = state;
+    (void)snprintf(c->where, sizeof(c->where), "%s", where);
     (void)snprintf(c->id, sizeof(c->id), "%s", id);
     va_start(args, format);
     (void)vsnprintf(c->text, sizeof(c->text), format, args);
@@ -96,20 +96,26 @@ static const struct {
     {"turns:", "turns", 5349, true, true},
     {"turn:", "turn", 3478, false, false},
     {"stun:", "stun", 3478, false, false},
+    {"sips:", "sips", 5061, true, true},
+    {"sip:", "sip", 5060, false, false},
 };
 
-/* "?transport=tcp" behind a turn: address. */
+/* "?transport=tcp" behind a turn: address, ";transport=tcp" behind a sip: one.
+ * SIP has no DTLS. */
 static int take_query(struct span *rest, struct ctl_uri *uri)
 {
+    bool is_sip = strncmp(uri->scheme, "sip", 3) == 0;
     struct span query;
 
-    if (!span_cut(*rest, '?', rest, &query))
+    if (!span_cut(*rest, is_sip ? ';' : '?', rest, &query))
         return 0;
-    if (span_is(query, "transport=tcp"))
-        uri->tcp = true;
-    else if (!span_is(query, "transport=udp") || uri->tls)
+    if (!is_sip && strncmp(uri->scheme, "turn", 4) != 0)
         return ERR_PARSE;
-    return strcmp(uri->scheme, "https") == 0 ? ERR_PARSE : 0;
+    uri->tcp = span_is(query, "transport=tcp");
+    if (!uri->tcp &&
+        (!span_is(query, "transport=udp") || strcmp(uri->scheme, "sips") == 0))
+        return ERR_PARSE;
+    return 0;
 }
 
 static int take_host(struct span rest, struct ctl_uri *uri)

@@ -9,11 +9,11 @@
 
 enum ctl_check_state { CTL_CHECK_OK, CTL_CHECK_WARNING, CTL_CHECK_ERROR };
 
-enum { CTL_CHECKS_MAX = 256 };
+enum { CTL_CHECKS_MAX = 1024 };
 
 struct ctl_check {
-    const char *where; /* the address that was asked; borrowed */
-    char id[32];       /* "TURN-ALLOCATE" */
+    char where[128]; /* the address that was asked */
+    char id[32];     /* "TURN-ALLOCATE" */
     enum ctl_check_state state;
     char text[320];
 };
@@ -34,14 +34,15 @@ enum ctl_check_state ctl_checks_worst(const struct ctl_checks *checks);
 void ctl_checks_print(const struct ctl_checks *checks, struct buf *out);
 void ctl_checks_print_json(const struct ctl_checks *checks, struct buf *out);
 
-/* "https://edge.example.com:8443", "turn:192.0.2.1?transport=tcp". */
+/* "https://edge.example.com:8443", "turn:192.0.2.1?transport=tcp",
+ * "sip:192.0.2.1;transport=tcp", "turns:192.0.2.1?transport=udp" (DTLS). */
 struct ctl_uri {
     const char *text; /* as it was written */
-    char scheme[8];   /* https, stun, turn, turns */
+    char scheme[8];   /* http, https, stun, turn, turns, sip, sips */
     char host[256];   /* without brackets */
-    uint16_t port;    /* 443, 3478, 5349 when none is written */
+    uint16_t port;    /* 443, 3478, 5349, 5060 when none is written */
     bool tcp;         /* transport=tcp, or a scheme that needs it */
-    bool tls;
+    bool tls;         /* DTLS where it is not TCP */
 };
 
 /* Returns 0 or ERR_PARSE. */

@@ -62,6 +62,63 @@ int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
     return stun_write_finish(&w);
 }
 
+int ctl_stun_permission(const uint8_t *tid, const struct ctl_stun_user *user,
+                        const struct addr *peer, uint8_t out[CTL_STUN_MAX])
+{
+    struct stun_writer w;
+
+    stun_write_start(&w, out, CTL_STUN_MAX, STUN_REQUEST,
+                     STUN_CREATE_PERMISSION, tid);
+    stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, peer);
+    sign(&w, user);
+    stun_write_fingerprint(&w);
+    return stun_write_finish(&w);
+}
+
+int ctl_stun_change(const uint8_t *tid, bool ip, bool port,
+                    uint8_t out[CTL_STUN_MAX])
+{
+    struct stun_writer w;
+
+    stun_write_start(&w, out, CTL_STUN_MAX, STUN_REQUEST, STUN_BINDING, tid);
+    stun_write_u32(&w, STUN_CHANGE_REQUEST, (ip ? 4 : 0) | (port ? 2 : 0));
+    stun_write_fingerprint(&w);
+    return stun_write_finish(&w);
+}
+
+int ctl_stun_read_data(struct span packet, struct ctl_stun_data *ret_data)
+{
+    struct ctl_stun_data d = {0};
+    struct stun_msg msg;
+    struct span icmp, peer;
+    size_t len;
+
+    if (packet.len >= 4 && stun_is_channel((uint8_t)packet.ptr[0])) {
+        len = (size_t)((uint8_t)packet.ptr[2] << 8 | (uint8_t)packet.ptr[3]);
+        d.channel =
+            (uint16_t)((uint8_t)packet.ptr[0] << 8 | (uint8_t)packet.ptr[1]);
+        d.data = span_head(span_from(packet, 4), len);
+        *ret_data = d;
+        return d.data.len == len ? 0 : ERR_PARSE;
+    }
+    if (stun_msg_read(&msg, packet) < 0)
+        return ERR_PARSE;
+    if (msg.class != STUN_INDICATION || msg.method != STUN_DATA)
+        return ERR_STATE;
+    peer = stun_msg_attr(&msg, STUN_XOR_PEER_ADDRESS);
+    if (!peer.ptr || stun_attr_xor_addr(&msg, peer, &d.peer) < 0)
+        return ERR_PARSE;
+    d.data = stun_msg_attr(&msg, STUN_DATA_VALUE);
+    icmp = stun_msg_attr(&msg, STUN_ICMP); /* RFC 8656 18.13 */
+    if (icmp.len >= 4) {
+        d.icmp = true; /* 7 bits of type, 9 of code */
+        d.icmp_type = icmp.ptr[2] >> 1;
+        d.icmp_code = (uint16_t)((icmp.ptr[2] & 1) << 8 | icmp.ptr[3]);
+    }
+    *ret_data = d;
+    return 0;
+}
+
 static void copy_text(struct span from, char to[CTL_STUN_TEXT])
 {
     size_t len = from.len < CTL_STUN_TEXT ? from.len : CTL_STUN_TEXT - 1;
@@ -96,6 +153,9 @@ int ctl_stun_read(struct span packet, const uint8_t *tid,
         return ERR_PARSE;
     value = stun_msg_attr(&msg, STUN_XOR_RELAYED_ADDRESS);
     if (value.ptr && stun_attr_xor_addr(&msg, value, &a.relayed) < 0)
+        return ERR_PARSE;
+    value = stun_msg_attr(&msg, STUN_OTHER_ADDRESS);
+    if (value.ptr && stun_attr_addr(value, &a.other) < 0)
         return ERR_PARSE;
     *ret_answer = a;
     return 0;

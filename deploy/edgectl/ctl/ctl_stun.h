@@ -28,10 +28,33 @@ int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
                      uint16_t number, const struct addr *peer,
                      uint8_t out[CTL_STUN_MAX]);
 
+/* Lets `peer` send to the relay. Returns as ctl_stun_allocate(). */
+int ctl_stun_permission(const uint8_t *tid, const struct ctl_stun_user *user,
+                        const struct addr *peer, uint8_t out[CTL_STUN_MAX]);
+
+/* A Binding request that asks for the answer from the server's other address
+ * or its other port (RFC 5780 7.2). Returns the size. */
+int ctl_stun_change(const uint8_t *tid, bool ip, bool port,
+                    uint8_t out[CTL_STUN_MAX]);
+
+/* What a relay brings: ChannelData or a Data indication. */
+struct ctl_stun_data {
+    uint16_t channel; /* 0: an indication */
+    struct addr peer; /* of an indication */
+    struct span data; /* in the packet; empty with `icmp` */
+    bool icmp;        /* the peer's network said why it did not arrive */
+    uint8_t icmp_type;
+    uint16_t icmp_code;
+};
+
+/* Returns 0; ERR_STATE when it is something else; ERR_PARSE. */
+int ctl_stun_read_data(struct span packet, struct ctl_stun_data *ret_data);
+
 struct ctl_stun_answer {
     int code;            /* 0: success, else ERROR-CODE */
     struct addr mapped;  /* ADDR_NONE when it is not there */
     struct addr relayed; /* the same */
+    struct addr other;   /* OTHER-ADDRESS; the same */
     char realm[CTL_STUN_TEXT];
     char nonce[CTL_STUN_TEXT];
 };

@@ -22,6 +22,11 @@ START_TEST(addresses_of_servers_are_read)
         {"turns:turn.example.com:443?transport=tcp", "turn.example.com", 443,
          true, true},
         {"stun:stun.example.com", "stun.example.com", 3478, false, false},
+        {"turns:turn.example.com?transport=udp", "turn.example.com", 5349,
+         false, true},
+        {"sip:192.0.2.1", "192.0.2.1", 5060, false, false},
+        {"sip:[2001:db8::1]:99;transport=tcp", "2001:db8::1", 99, true, false},
+        {"sips:edge.example.com", "edge.example.com", 5061, true, true},
     };
     struct ctl_uri uri;
 
@@ -50,7 +55,10 @@ START_TEST(other_addresses_are_refused)
         "turn:[::1]x",
         "turn:[nonsense]",
         "turn:host?transport=sctp",
-        "turns:host?transport=udp",
+        "sips:host;transport=udp",
+        "sip:host?transport=tcp",
+        "sip:user@host",
+        "http://host?transport=tcp",
         "https://host?transport=tcp",
     };
     struct ctl_uri uri;
@@ -86,8 +94,8 @@ Suite *unit_suite(void)
     Suite *suite = suite_create("ctl_check");
     TCase *tc = tcase_create("all");
 
-    tcase_add_loop_test(tc, addresses_of_servers_are_read, 0, 9);
-    tcase_add_loop_test(tc, other_addresses_are_refused, 0, 16);
+    tcase_add_loop_test(tc, addresses_of_servers_are_read, 0, 13);
+    tcase_add_loop_test(tc, other_addresses_are_refused, 0, 19);
     tcase_add_test(tc, the_worst_counts);
     suite_add_tcase(suite, tc);
     return suite;
