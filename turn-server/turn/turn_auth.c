@@ -151,6 +151,22 @@ static enum stun_code check_user(struct turn_core *core,
     return STUN_OK;
 }
 
+/* RFC 8656 5: who did not make it may not change it; nor may somebody of the
+ * same name in another realm. A token names nobody: whoever comes from
+ * elsewhere, with a ticket or the number of a connection, is known by the
+ * session key alone. */
+static bool is_owner(const struct turn_request *rq)
+{
+    const struct turn_alloc *alloc = rq->alloc;
+
+    if (alloc->name_hash != rq->who.name_hash || alloc->realm != rq->realm)
+        return false;
+    return !rq->who.has_token || (!rq->moves && !rq->tcp) ||
+           (alloc->key.len == rq->who.key.len &&
+            mem_equal_secret(alloc->key.bytes, rq->who.key.bytes,
+                             alloc->key.len));
+}
+
 enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
                          struct turn_reply *reply)
 {
@@ -179,11 +195,7 @@ enum stun_code turn_auth(struct turn_core *core, struct turn_request *rq,
         return STUN_UNAUTHENTICATED;
     }
     reply->has_challenge = false;
-    /* RFC 8656 5: who did not make it may not change it; nor may somebody of
-     * the same name in another realm */
-    if (rq->alloc && rq->msg.method != STUN_ALLOCATE &&
-        (rq->alloc->name_hash != rq->who.name_hash ||
-         rq->alloc->realm != rq->realm))
+    if (rq->alloc && rq->msg.method != STUN_ALLOCATE && !is_owner(rq))
         return STUN_WRONG_CREDENTIALS;
     return STUN_OK;
 }

@@ -271,6 +271,88 @@ START_TEST(says_420_where_tokens_are_not_taken)
 }
 END_TEST
 
+/* With a ticket, from another address. */
+static int move(struct actor *actor, const char *kid, const struct pass *pass,
+                struct span ticket)
+{
+    if (actor->nonce_len == 0)
+        ck_assert_int_eq(actor_challenge(actor), STUN_UNAUTHENTICATED);
+    actor_start(actor, STUN_REFRESH);
+    stun_write(&actor->w, STUN_MOBILITY_TICKET, ticket);
+    return send_pass(actor, kid, pass, true);
+}
+
+START_TEST(moves_for_nobody_elses_token)
+{
+    struct pass hers = pass_for('a', world.epoch, 900);
+    struct pass his = pass_for('b', world.epoch, 900);
+    struct actor away, thief;
+    uint8_t ticket[64];
+    struct span t;
+
+    options.rules.limits.mobility = true;
+    again();
+    ck_assert_int_eq(actor_challenge(&alice), STUN_UNAUTHENTICATED);
+    actor_start(&alice, STUN_ALLOCATE);
+    stun_write(&alice.w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
+    stun_write(&alice.w, STUN_MOBILITY_TICKET, span_of("", 0));
+    ck_assert_int_eq(send_pass(&alice, "k1", &hers, true), 0);
+    t = stun_msg_attr(&alice.msg, STUN_MOBILITY_TICKET);
+    memcpy(ticket, t.ptr, t.len);
+    actor_init(&thief, &world, "192.0.2.66:6000", "", "");
+    ck_assert_int_eq(move(&thief, "k1", &his, span_of(ticket, t.len)),
+                     STUN_WRONG_CREDENTIALS);
+    actor_init(&away, &world, "192.0.2.77:5000", "", "");
+    ck_assert_int_eq(move(&away, "k1", &hers, span_of(ticket, t.len)), 0);
+}
+END_TEST
+
+/* ConnectionBind, on a connection of its own. */
+static int bind_with(const struct pass *pass, uint64_t link, struct span number)
+{
+    struct actor data;
+
+    actor_init(&data, &world, "192.0.2.7:41000", "", "");
+    data.id.transport = TURN_TCP;
+    data.id.link = link;
+    ck_assert_int_eq(actor_challenge(&data), STUN_UNAUTHENTICATED);
+    actor_start(&data, STUN_CONNECTION_BIND);
+    stun_write(&data.w, STUN_CONNECTION_ID, number);
+    return send_pass(&data, "k1", pass, true);
+}
+
+START_TEST(binds_connections_for_nobody_elses_token)
+{
+    struct pass hers = pass_for('a', world.epoch, 900);
+    struct pass his = pass_for('b', world.epoch, 900);
+    struct addr a = world_addr(peer);
+    uint8_t number[4];
+
+    options.max_tcp = 4;
+    options.rules.realm.has_tcp = true;
+    options.rules.realm.allow_tcp = options.rules.realm.policy.allow;
+    options.rules.realm.n_allow_tcp = options.rules.realm.policy.n_allow;
+    again();
+    alice.id.transport = TURN_TCP;
+    alice.id.link = 1;
+    ck_assert_int_eq(actor_challenge(&alice), STUN_UNAUTHENTICATED);
+    actor_start(&alice, STUN_ALLOCATE);
+    stun_write(&alice.w, STUN_REQUESTED_TRANSPORT, span_of("\x06\0\0\0", 4));
+    ck_assert_int_eq(send_pass(&alice, "k1", &hers, true), 0);
+    actor_start(&alice, STUN_CONNECT);
+    stun_write_xor_addr(&alice.w, STUN_XOR_PEER_ADDRESS, &a);
+    ck_assert_int_eq(send_pass(&alice, "k1", &hers, false), -1);
+    world_forget(&world);
+    turn_core_on_tcp_open(world.core, world_pipe(&world, peer)->conn,
+                          world.now);
+    ck_assert_int_eq(actor_read(&alice), 0);
+    memcpy(number, stun_msg_attr(&alice.msg, STUN_CONNECTION_ID).ptr, 4);
+    ck_assert_int_eq(bind_with(&his, 2, span_of(number, 4)),
+                     STUN_WRONG_CREDENTIALS);
+    ck_assert_int_eq(bind_with(&hers, 3, span_of(number, 4)), 0);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *s = suite_create("tokens");
@@ -283,6 +365,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, goes_on_with_another_token);
     tcase_add_test(tc, refuses_what_is_no_token_of_ours);
     tcase_add_test(tc, keeps_users_and_tokens_apart);
+    tcase_add_test(tc, moves_for_nobody_elses_token);
+    tcase_add_test(tc, binds_connections_for_nobody_elses_token);
     tcase_add_test(tc, counts_quotas_by_token);
     tcase_add_test(tc, lets_a_key_of_the_ring_go);
     tcase_add_test(tc, says_420_where_tokens_are_not_taken);
