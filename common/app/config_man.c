@@ -2,25 +2,9 @@
 #include "app/config_internal.h"
 
 #include "base/mem.h"
+#include "base/roff.h"
 
 /* ---- manual page ---- */
-
-/* Text as roff prints it: a '-' is one, and no line begins a request. */
-static void put_roff(struct buf *out, const char *text)
-{
-    bool first = true;
-
-    for (; *text; text++, first = text[-1] == '\n') {
-        if (first && (*text == '.' || *text == '\''))
-            buf_put_str(out, "\\&");
-        if (*text == '\\')
-            buf_put_str(out, "\\e");
-        else if (*text == '-')
-            buf_put_str(out, "\\-");
-        else
-            buf_put_byte(out, (uint8_t)*text);
-    }
-}
 
 static void put_capitals(struct buf *out, const char *text)
 {
@@ -34,7 +18,7 @@ static void put_roff_line(struct buf *out, struct buf *line)
 {
     buf_put_byte(line, 0);
     if (!buf_err(line))
-        put_roff(out, (const char *)line->data);
+        roff_put(out, (const char *)line->data);
     buf_reset(line);
 }
 
@@ -66,9 +50,9 @@ static void put_objects(struct buf *out, struct buf *line,
         if (def->flags & OPT_HIDDEN)
             continue;
         buf_put_str(out, ".TP\n\\fB");
-        put_roff(out, def->name);
+        roff_put(out, def->name);
         buf_put_str(out, "\\fR=\\fI");
-        put_roff(out, config_help_type(def));
+        roff_put(out, config_help_type(def));
         buf_put_str(out, "\\fR\n");
         put_meaning(out, line, def);
         buf_put_byte(out, '\n');
@@ -81,11 +65,11 @@ static void put_setting(struct buf *out, struct buf *line,
                         const struct option_def *def)
 {
     buf_put_str(out, ".TP\n\\fB\\-\\-");
-    put_roff(out, def->name);
+    roff_put(out, def->name);
     buf_put_str(out, "\\fR");
     if (def->type != OPT_BOOL) {
         buf_put_str(out, " \\fI");
-        put_roff(out, config_help_type(def));
+        roff_put(out, config_help_type(def));
         buf_put_str(out, "\\fR");
     }
     buf_put_byte(out, '\n');
@@ -110,15 +94,15 @@ static void put_head(struct buf *out, const struct config_spec *spec)
     put_capitals(out, spec->program);
     buf_put_str(out, " 8 \"\" \"edge " EDGE_VERSION "\" \"Edge\"\n"
                      ".SH NAME\n");
-    put_roff(out, spec->program);
+    roff_put(out, spec->program);
     buf_put_str(out, " \\- ");
-    put_roff(out, spec->summary);
+    roff_put(out, spec->summary);
     buf_put_str(out, "\n.SH SYNOPSIS\n.B ");
-    put_roff(out, spec->program);
+    roff_put(out, spec->program);
     buf_put_str(out, "\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] "
                      "[\\fB\\-\\-\\fISETTING\\fR \\fIVALUE\\fR]...\n"
                      ".SH DESCRIPTION\n");
-    put_roff(out,
+    roff_put(out,
              "Settings are read from the configuration file, then from the "
              "environment, then from the command line; later ones win, and a "
              "list of a later source replaces the whole list. The file is "
@@ -141,9 +125,9 @@ static void put_actions(struct buf *out)
     buf_put_str(out, ".SH OPTIONS\n");
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
         buf_put_str(out, ".TP\n\\fB\\-\\-");
-        put_roff(out, actions[i][0]);
+        roff_put(out, actions[i][0]);
         buf_put_str(out, "\\fR\n");
-        put_roff(out, actions[i][1]);
+        roff_put(out, actions[i][1]);
         buf_put_byte(out, '\n');
     }
 }
@@ -151,9 +135,9 @@ static void put_actions(struct buf *out)
 static void put_entry(struct buf *out, const char *term, const char *text)
 {
     buf_put_str(out, ".TP\n");
-    put_roff(out, term);
+    roff_put(out, term);
     buf_put_byte(out, '\n');
-    put_roff(out, text);
+    roff_put(out, text);
     buf_put_byte(out, '\n');
 }
 

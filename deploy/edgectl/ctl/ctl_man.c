@@ -1,49 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl_man.h"
 
+#include "base/roff.h"
+
 /* ---- manual page ---- */
-
-/* Text as roff prints it: a '-' is one, and no line begins a request. */
-static void put_roff(struct buf *out, const char *text)
-{
-    bool first = true;
-
-    for (; *text; text++, first = text[-1] == '\n') {
-        if (first && (*text == '.' || *text == '\''))
-            buf_put_str(out, "\\&");
-        if (*text == '\\')
-            buf_put_str(out, "\\e");
-        else if (*text == '-')
-            buf_put_str(out, "\\-");
-        else
-            buf_put_byte(out, (uint8_t)*text);
-    }
-}
 
 static void put_command(struct buf *out, const struct ctl_command *command)
 {
     buf_put_str(out, ".SS \"");
-    put_roff(out, command->name);
+    roff_put(out, command->name);
     buf_put_str(out, command->words[0] ? " " : "");
-    put_roff(out, command->words);
+    roff_put(out, command->words);
     buf_put_str(out, "\"\n");
-    put_roff(out, command->help);
+    roff_put(out, command->help);
     buf_put_str(out, ".\n");
     if (command->more)
-        put_roff(out, command->more);
+        roff_put(out, command->more);
     for (size_t i = 0; i < CTL_OPTIONS_MAX && command->options[i].name; i++) {
         const struct ctl_option *option = &command->options[i];
 
         buf_put_str(out, ".TP\n\\fB\\-\\-");
-        put_roff(out, option->name);
+        roff_put(out, option->name);
         buf_put_str(out, "\\fR");
         if (option->value) {
             buf_put_str(out, " \\fI");
-            put_roff(out, option->value);
+            roff_put(out, option->value);
             buf_put_str(out, "\\fR");
         }
         buf_put_byte(out, '\n');
-        put_roff(out, option->help);
+        roff_put(out, option->help);
         buf_put_byte(out, '\n');
     }
 }
