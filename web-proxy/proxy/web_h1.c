@@ -75,18 +75,6 @@ static void h1_shutdown(struct web_session *s)
     s->core->env.shutdown(s->core->env.arg, s->io);
 }
 
-static void h1_gone(struct web_session *s, void *io, bool abort)
-{
-    struct web_core *core = s->core;
-
-    core->n_sessions--;
-    stats_dec(&core->stats->sessions);
-    if (io && abort)
-        core->env.abort(core->env.arg, io);
-    else if (io)
-        core->env.close(core->env.arg, io);
-}
-
 /* ---- time ---- */
 
 /* The client sent half a head, or nothing. */
@@ -297,7 +285,7 @@ static const struct session_ops h1_ops = {
     .next = h1_next,
     .half_end = h1_half_end,
     .shutdown = h1_shutdown,
-    .gone = h1_gone,
+    .gone = session_close_io,
     .resume = h1_continue,
     .update_reading = h1_update_reading,
     .on_timer = h1_on_timer,

@@ -399,16 +399,10 @@ static void h2_shutdown(struct web_session *s)
 static void h2_gone(struct web_session *s, void *io, bool abort)
 {
     struct web_h2 *conn = h2_of(s);
-    struct web_core *core = s->core;
 
     cut_streams(conn);
     list_remove(&conn->flush);
-    core->n_sessions--;
-    stats_dec(&core->stats->sessions);
-    if (io && abort)
-        core->env.abort(core->env.arg, io);
-    else if (io)
-        core->env.close(core->env.arg, io);
+    session_close_io(s, io, abort);
 }
 
 static void h2_recycle(struct web_session *s)

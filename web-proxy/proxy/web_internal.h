@@ -309,6 +309,8 @@ void session_recycle(struct web_core *core, struct web_session *s);
 void session_destroy(struct web_session *s);
 /* The io is gone or was given up: everything of the session ends. */
 void session_end(struct web_session *s);
+/* What is left to do for a connection: it counts no more, its io is closed. */
+void session_close_io(struct web_session *s, void *io, bool abort);
 /* RST: the answer is incomplete. */
 void session_abort(struct web_session *s);
 /* Everything is said: let the client read it, then close. */

@@ -165,6 +165,18 @@ static void bury(struct web_session *s, bool abort)
     s->ops->gone(s, io, abort);
 }
 
+void session_close_io(struct web_session *s, void *io, bool abort)
+{
+    struct web_core *core = s->core;
+
+    core->n_sessions--;
+    stats_dec(&core->stats->sessions);
+    if (io && abort)
+        core->env.abort(core->env.arg, io);
+    else if (io)
+        core->env.close(core->env.arg, io);
+}
+
 void session_end(struct web_session *s)
 {
     bury(s, false);
