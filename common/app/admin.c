@@ -20,6 +20,7 @@ void admin_on_closed(struct admin *admin)
     if (--admin->open > 0 || !admin->closing)
         return;
     mem_free(admin->program);
+    mem_free(admin->prefix);
     mem_free(admin->socket);
     mem_free(admin);
 }
@@ -143,6 +144,11 @@ int admin_new(struct admin **ret_admin, struct uv_loop_s *loop,
     admin->program = mem_strdup(options->program);
     if (!admin->program)
         goto fail;
+    if (options->prefix) {
+        admin->prefix = mem_strdup(options->prefix);
+        if (!admin->prefix)
+            goto fail;
+    }
     err = options->socket ? open_unix(admin, options->socket) : 0;
     if (err == 0 && options->listen.family != ADDR_NONE)
         err = open_tcp(admin, &options->listen);
@@ -223,15 +229,30 @@ static const char *type_of(const struct buf *body)
                : "text/plain; charset=utf-8";
 }
 
-int admin_answer(struct admin *admin, const struct admin_request *request,
+/* Cut the prefix off, if there is one; how long that takes does not say how
+ * much of it was right. */
+static bool cut_prefix(const struct admin *admin, struct span *path)
+{
+    size_t len = admin->prefix ? strlen(admin->prefix) : 0;
+
+    if (path->len < len ||
+        (len > 0 && !mem_equal_secret(path->ptr, admin->prefix, len)))
+        return false;
+    *path = span_from(*path, len);
+    return true;
+}
+
+int admin_answer(struct admin *admin, struct admin_request *request,
                  struct buf *body, const char **ret_type)
 {
-    const struct admin_route *route = find_route(admin, request->path);
+    bool inside = cut_prefix(admin, &request->path);
+    const struct admin_route *route =
+        inside ? find_route(admin, request->path) : NULL;
     int status;
 
     *ret_type = "text/plain; charset=utf-8";
-    if (!route && span_is(request->method, "GET") &&
-        admin_page(admin, request->path, body, ret_type))
+    if (inside && !route && span_is(request->method, "GET") &&
+        admin_page(request->path, body, ret_type))
         return 200;
     if (!route) {
         buf_put_str(body, "not found\n");

@@ -2,7 +2,8 @@
 /* admin.h - looking inside a running daemon: HTTP/1.1 on a Unix socket (mode
  * 0660), and on a loopback TCP port where configured.
  *
- *   GET  /          a small page with live figures
+ *   GET  /          a page with live figures (common/app/page)
+ *   GET  /page.json all that it shows: status, readiness and metrics in one
  *   GET  /metrics   Prometheus text
  *   GET  /status    JSON
  *   GET  /healthz   200 while all loops run, 503 when a worker is stuck
@@ -46,7 +47,8 @@ typedef int admin_handler(const struct admin_request *request, struct buf *body,
                           void *arg);
 
 struct admin_options {
-    const char *program; /* "turn-server", for the page */
+    const char *program; /* "turn-server" */
+    const char *prefix;  /* "/secret": paths begin with it; NULL: with none */
     const char *socket;  /* path, or NULL */
     struct addr listen;  /* loopback, or ADDR_NONE */
     unsigned timeout_ms; /* 0: ADMIN_TIMEOUT_MS */

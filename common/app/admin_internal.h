@@ -20,6 +20,7 @@ struct admin_route {
 struct admin {
     uv_loop_t *loop;
     char *program;
+    char *prefix; /* of every path, or NULL */
     char *socket; /* path, or NULL */
     unsigned timeout_ms;
     uv_pipe_t pipe;
@@ -48,13 +49,12 @@ void admin_conn_close_all(struct admin *admin);
 /* A listener or connection is closed; frees the admin after the last. */
 void admin_on_closed(struct admin *admin);
 
-/* Find and run the handler. Returns the HTTP status; `*ret_type` is the
- * content's type (static). */
-int admin_answer(struct admin *admin, const struct admin_request *request,
+/* Cut the prefix off the path, find and run the handler. Returns the HTTP
+ * status; `*ret_type` is the content's type (static). */
+int admin_answer(struct admin *admin, struct admin_request *request,
                  struct buf *body, const char **ret_type);
 
 /* The page and its parts: false when `path` is none of them. */
-bool admin_page(const struct admin *admin, struct span path, struct buf *body,
-                const char **ret_type);
+bool admin_page(struct span path, struct buf *body, const char **ret_type);
 
 #endif /* APP_ADMIN_INTERNAL_H */

@@ -113,6 +113,44 @@ static int get_status(const struct admin_request *request, struct buf *body,
     return 200;
 }
 
+/* What the page shows, of one moment. `ms` is what rates are worked out with:
+ * monotonic. */
+static int get_page(const struct admin_request *request, struct buf *body,
+                    void *arg)
+{
+    struct daemon *daemon = arg;
+    struct buf part;
+    bool ready, whole;
+
+    buf_init(&part, ADMIN_REPLY_MAX / 4);
+    json_open(body, '{');
+    json_key(body, "name");
+    json_str(body, daemon->spec->config.program);
+    json_key(body, "ms");
+    json_u64(body, worker_now(daemon->main));
+    ready = get_ready(request, &part, arg) == 200;
+    json_key(body, "ready");
+    json_bool(body, ready);
+    json_key(body, "reasons");
+    json_string(body, ready ? span_str("") : buf_span(&part));
+    buf_reset(&part);
+    (void)get_status(request, &part, arg);
+    json_key(body, "status");
+    buf_put_span(body, span_trim(buf_span(&part)));
+    whole = !buf_err(&part); /* half a status is no JSON */
+    buf_reset(&part);
+    (void)get_metrics(request, &part, arg);
+    json_key(body, "metrics");
+    json_string(body, buf_span(&part));
+    json_close(body, '}');
+    buf_deinit(&part);
+    if (whole)
+        return 200;
+    buf_reset(body);
+    buf_put_str(body, "too much to show\n");
+    return 500;
+}
+
 static int post_reload(const struct admin_request *request, struct buf *body,
                        void *arg)
 {
@@ -164,9 +202,13 @@ int daemon_endpoints(struct daemon *daemon)
         const char *path;
         admin_handler *handler;
     } endpoints[] = {
-        {"GET", "/healthz", get_health},        {"GET", "/readyz", get_ready},
-        {"GET", "/metrics", get_metrics},       {"GET", "/status", get_status},
-        {"POST", "/reload", post_reload},       {"POST", "/drain", post_drain},
+        {"GET", "/healthz", get_health},
+        {"GET", "/readyz", get_ready},
+        {"GET", "/metrics", get_metrics},
+        {"GET", "/status", get_status},
+        {"GET", "/page.json", get_page},
+        {"POST", "/reload", post_reload},
+        {"POST", "/drain", post_drain},
         {"POST", "/log-level", post_log_level},
     };
 

@@ -21,6 +21,7 @@ static struct buf reply;
 static char folder[] = "/tmp/admin-test-XXXXXX";
 static char path[64];
 static unsigned timeout_ms;
+static const char *prefix;
 
 static int echo(const struct admin_request *request, struct buf *body,
                 void *arg)
@@ -55,6 +56,7 @@ static int huge(const struct admin_request *request, struct buf *body,
 static int open_admin(const char *socket_path)
 {
     const struct admin_options options = {.program = "demo-server",
+                                          .prefix = prefix,
                                           .socket = socket_path,
                                           .listen = addr_v4(0x7F000001, 0),
                                           .timeout_ms = timeout_ms};
@@ -69,6 +71,7 @@ static void setup(void)
     (void)snprintf(path, sizeof(path), "%s/s", folder);
     buf_init(&reply, 1 << 20);
     timeout_ms = 0;
+    prefix = NULL;
     ck_assert_int_eq(worker_new(&loop, -1, 0), 0);
     ck_assert_int_eq(open_admin(path), 0);
     ck_assert_int_eq(admin_handle(admin, "GET", "/echo", echo, greeting), 0);
@@ -220,13 +223,60 @@ START_TEST(the_page_needs_nothing_from_elsewhere)
     assert_status("200");
     assert_reply("Content-Type: text/html; charset=utf-8\r\n");
     assert_reply("Content-Security-Policy: default-src 'none';");
-    assert_reply("<title>demo-server</title>");
+    assert_reply("<title>edge</title>");
     ck_assert_int_lt(span_search(buf_span(&reply), span_str("http://")), 0);
     ck_assert_int_lt(span_search(buf_span(&reply), span_str("https://")), 0);
     ask(dial_unix(), "GET /page.js HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_reply("text/javascript");
+    ask(dial_unix(), "GET /figures.js HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_reply("text/javascript");
+    ask(dial_unix(), "GET /page.svg HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_reply("image/svg+xml");
     ask(dial_unix(), "GET /page.css HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_reply("text/css");
+}
+END_TEST
+
+START_TEST(its_policy_allows_no_inline_script_and_no_other_place)
+{
+    static const char *const files[] = {"/", "/page.js", "/echo", "/nothing"};
+    char request[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        (void)snprintf(request, sizeof(request),
+                       "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", files[i]);
+        ask(dial_unix(), request);
+        assert_reply("script-src 'self'; style-src 'self';");
+        assert_reply("frame-ancestors 'none';");
+        assert_reply("require-trusted-types-for 'script';");
+        assert_reply("X-Content-Type-Options: nosniff\r\n");
+        assert_reply("Cross-Origin-Resource-Policy: same-origin\r\n");
+        ck_assert_int_lt(span_search(buf_span(&reply), span_str("unsafe-")), 0);
+        ck_assert_int_lt(span_search(buf_span(&reply), span_str("<style")), 0);
+    }
+}
+END_TEST
+
+START_TEST(with_a_prefix_nothing_is_served_without_it)
+{
+    static const char *const bad[] = {"/",       "/json",       "/secrez/json",
+                                      "/secret", "/secretjson", "/secret/"};
+
+    admin_close(admin);
+    turn();
+    prefix = "/secret";
+    ck_assert_int_eq(open_admin(path), 0);
+    ck_assert_int_eq(admin_handle(admin, "GET", "/json", json, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char request[64];
+
+        (void)snprintf(request, sizeof(request),
+                       "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", bad[i]);
+        ask(dial_tcp(), request);
+        assert_status(i + 1 < ARRAY_SIZE(bad) ? "404" : "200");
+    }
+    ask(dial_tcp(), "GET /secret/json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_status("200");
 }
 END_TEST
 
@@ -396,6 +446,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_request_may_come_in_pieces);
     tcase_add_test(tc, what_is_not_there_is_404_and_the_wrong_method_405);
     tcase_add_test(tc, the_page_needs_nothing_from_elsewhere);
+    tcase_add_test(tc, its_policy_allows_no_inline_script_and_no_other_place);
+    tcase_add_test(tc, with_a_prefix_nothing_is_served_without_it);
     tcase_add_test(tc, garbage_and_large_requests_are_refused);
     tcase_add_test(tc, a_reply_that_is_too_large_is_an_error);
     tcase_add_test(tc, over_tcp_only_a_loopback_host_is_answered);
