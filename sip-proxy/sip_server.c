@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sip_server.h"
 
+#include "app/certificates.h"
 #include "app/json.h"
 #include "base/crypto.h"
 #include "base/err.h"
@@ -276,6 +277,8 @@ static void write_bans(struct sip_shared *shared, struct buf *json)
 static void status(void *state, struct buf *json)
 {
     struct sip_shared *shared = state;
+    struct tls_ctx *list[SIP_TLS_ALL];
+    struct sip_tls tls;
 
     json_key(json, "listeners");
     json_open(json, '[');
@@ -297,6 +300,21 @@ static void status(void *state, struct buf *json)
     json_close(json, ']');
     write_servers(shared, json);
     write_bans(shared, json);
+    sip_shared_tls(shared, &tls);
+    sip_tls_list(&tls, list);
+    certificates_json(list, ARRAY_SIZE(list), json);
+    sip_tls_drop(&tls);
+}
+
+static void metrics(void *state, struct buf *out)
+{
+    struct tls_ctx *list[SIP_TLS_ALL];
+    struct sip_tls tls;
+
+    sip_shared_tls(state, &tls);
+    sip_tls_list(&tls, list);
+    certificates_metrics(list, ARRAY_SIZE(list), "sip_proxy", out);
+    sip_tls_drop(&tls);
 }
 
 static void endpoints(void *state, struct admin *admin)
@@ -356,5 +374,6 @@ const struct daemon_spec sip_daemon_spec = {
     .worker_free = sip_worker_free,
     .endpoints = endpoints,
     .status = status,
+    .metrics = metrics,
     .ready = ready,
 };

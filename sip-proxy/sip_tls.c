@@ -85,6 +85,14 @@ void sip_tls_copy(const struct sip_tls *tls, struct sip_tls *ret_copy)
     ret_copy->partners = ref(tls->partners);
 }
 
+void sip_tls_list(const struct sip_tls *tls, struct tls_ctx *list[SIP_TLS_ALL])
+{
+    for (size_t i = 0; i < SIP_LOCALS_MAX; i++)
+        list[i] = tls->listen[i];
+    list[SIP_LOCALS_MAX] = tls->servers;
+    list[SIP_LOCALS_MAX + 1] = tls->partners;
+}
+
 void sip_tls_drop(struct sip_tls *tls)
 {
     for (size_t i = 0; i < SIP_LOCALS_MAX; i++)

@@ -24,6 +24,10 @@ int sip_tls_make(const struct sip_config *cfg, struct sip_tls *ret_tls,
 /* More references to the same. */
 void sip_tls_copy(const struct sip_tls *tls, struct sip_tls *ret_copy);
 
+/* All of them in a row, borrowed; some are NULL. */
+enum { SIP_TLS_ALL = SIP_LOCALS_MAX + 2 };
+void sip_tls_list(const struct sip_tls *tls, struct tls_ctx *list[SIP_TLS_ALL]);
+
 /* Let go of all; the set is empty afterwards. */
 void sip_tls_drop(struct sip_tls *tls);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "turn_server.h"
 
+#include "app/certificates.h"
 #include "app/json.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -473,6 +474,7 @@ void turn_server_status(void *state, struct buf *json)
         json_key(json, "certificate_days_left");
         json_u64(json, days > 0 ? (uint64_t)days : 0);
     }
+    certificates_json(&tls, 1, json);
     turn_rules_unref(rules);
     tls_ctx_unref(tls);
 }
@@ -484,6 +486,7 @@ void turn_server_metrics(void *state, struct buf *out)
     struct tls_ctx *tls;
 
     turn_server_snapshot(server, &rules, &tls);
+    certificates_metrics(&tls, 1, "turn_server", out);
     turn_realms_metrics(server->realms, rules, out);
     turn_rules_unref(rules);
     tls_ctx_unref(tls);

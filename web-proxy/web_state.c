@@ -3,6 +3,7 @@
 
 #include "web_state.h"
 
+#include "app/certificates.h"
 #include "app/json.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -294,25 +295,6 @@ static void status_listeners(const struct web_state *state, struct buf *json)
     json_close(json, ']');
 }
 
-static void status_certificates(const struct tls_ctx *tls, struct buf *json)
-{
-    struct tls_certificate_info info;
-
-    json_key(json, "certificates");
-    json_open(json, '[');
-    for (size_t i = 0; tls && tls_ctx_certificate(tls, i, &info); i++) {
-        json_open(json, '{');
-        json_key(json, "file");
-        json_str(json, info.file);
-        json_key(json, "subject");
-        json_str(json, info.subject);
-        json_key(json, "not_after");
-        json_u64(json, info.not_after > 0 ? (uint64_t)info.not_after : 0);
-        json_close(json, '}');
-    }
-    json_close(json, ']');
-}
-
 static void status_server(const struct web_backend *b, struct buf *json)
 {
     struct web_health_counts counts;
@@ -384,7 +366,11 @@ void web_state_metrics(struct web_state *state, struct buf *out)
 {
     struct web_site *site = web_state_site(state);
     struct web_streams *streams = web_state_streams(state);
+    struct web_tls *tls = web_state_tls(state);
+    struct tls_ctx *https = web_tls_https(tls);
 
+    certificates_metrics(&https, 1, "web_proxy", out);
+    web_tls_unref(tls);
     web_metrics_write(site, out);
     web_site_unref(site);
     web_streams_metrics(streams, out);
@@ -396,9 +382,11 @@ void web_state_status(struct web_state *state, struct buf *json)
     struct web_tls *tls = web_state_tls(state);
     struct web_site *site = web_state_site(state);
     struct web_streams *streams = web_state_streams(state);
+    struct tls_ctx *https;
 
     status_listeners(state, json);
-    status_certificates(web_tls_https(tls), json);
+    https = web_tls_https(tls);
+    certificates_json(&https, 1, json);
     web_tls_unref(tls);
     web_streams_status(streams, json);
     web_streams_unref(streams);
