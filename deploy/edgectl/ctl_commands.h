@@ -16,6 +16,7 @@ int cmd_drain(const struct ctl_args *args);
 int cmd_log_level(const struct ctl_args *args);
 int cmd_sip(const struct ctl_args *args);
 int cmd_top(const struct ctl_args *args);
+int cmd_dashboard(const struct ctl_args *args);
 int cmd_turn_credential(const struct ctl_args *args);
 int cmd_cert(const struct ctl_args *args);
 int cmd_check(const struct ctl_args *args);

@@ -53,6 +53,17 @@ static const struct ctl_command commands[] = {
                  {"every", "SECONDS", "between two looks (default: 1)"},
                  {"once", NULL, "one picture after one interval, for scripts"},
                  {"json", NULL, "the same as JSON"}}},
+    {.name = "dashboard",
+     .words = DAEMONS,
+     .help = "the same and more as a page for a browser on this machine",
+     .more = DAEMON_MORE
+     "Prints the page's address, which nobody can guess, and serves it on\n"
+     "loopback until Ctrl-C. The page can change nothing.\n",
+     .words_max = CTL_DAEMONS,
+     .run = cmd_dashboard,
+     .options = {CTL_TARGET_OPTIONS,
+                 {"listen", "[IP:]PORT",
+                  "loopback address and port (default: 127.0.0.1, any)"}}},
     {.name = "metrics",
      .words = DAEMONS,
      .help = "all counters, in the text format of Prometheus",
