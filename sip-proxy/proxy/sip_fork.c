@@ -63,6 +63,15 @@ static bool has_used_its_share(const struct sip_core *core,
            route->flow->pending >= max;
 }
 
+/* The last tenth of the table is for calls that stand: a flood of new ones
+ * must not keep them from hanging up. */
+static bool is_kept_for_dialogs(const struct sip_core *core,
+                                const struct sip_route *route)
+{
+    return !route->in_dialog &&
+           sip_txns_room(core->txns) <= core->config->txn.max / 10;
+}
+
 /* The same over all connections of one address, and for datagrams, too. False:
  * it has had its share. */
 static bool take_budget(struct sip_core *core, const struct sip_target *from,
@@ -303,7 +312,7 @@ void sip_fork_start(struct sip_core *core, const struct sip_msg *request,
         sip_core_refuse(core, request, from, SIP_REFUSED_source_full);
         return;
     }
-    fork = fork_new(core);
+    fork = is_kept_for_dialogs(core, route) ? NULL : fork_new(core);
     if (!fork) {
         if (is_budgeted)
             sip_budget_give(&core->budget, &from->remote);

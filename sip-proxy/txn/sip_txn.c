@@ -606,6 +606,11 @@ bool sip_txn_set_user(struct sip_txns *txns, struct pool_id id, uint64_t user)
     return true;
 }
 
+uint32_t sip_txns_room(const struct sip_txns *txns)
+{
+    return pool_max(txns->pool) - pool_count(txns->pool);
+}
+
 void sip_txns_stats(const struct sip_txns *txns, struct sip_txn_stats *ret)
 {
     *ret = txns->stats;

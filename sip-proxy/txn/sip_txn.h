@@ -223,6 +223,9 @@ struct sip_txn_stats {
 
 void sip_txns_stats(const struct sip_txns *txns, struct sip_txn_stats *ret);
 
+/* How many more there is room for. */
+uint32_t sip_txns_room(const struct sip_txns *txns);
+
 /* Bytes of a pool slot. */
 size_t sip_txn_size(void);
 
