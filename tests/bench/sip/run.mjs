@@ -4,10 +4,11 @@
 // the same messages. What is measured is CPU time of the proxy alone (all its
 // threads and processes, from the scheduler's own account), divided by what was
 // done, and memory per idle WebSocket; both are little disturbed by what else
-// the machine does.
+// the machine does. Latency is how much later an answer comes than straight from
+// the media server, one REGISTER at a time every 5 ms: that is disturbed.
 //
 //   EDGE_BUILD=build/release tests/bench/sip/run.mjs [--registers N] [--calls N]
-//       [--sockets N] [--rounds N] [--json FILE]
+//       [--sockets N] [--samples N] [--rounds N] [--json FILE]
 
 import { spawn } from "node:child_process";
 import dgram from "node:dgram";
@@ -290,6 +291,49 @@ async function overUdp(proxy, total, file) {
   }));
 }
 
+const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+
+/** Microseconds, sorted: one `ask` every 5 ms, none waits for another. */
+async function roundTrips(total, ask) {
+  const times = [], running = [];
+  for (let i = 0; i < total + 100; i++) {
+    const began = process.hrtime.bigint();
+    running.push(ask(i).then(() => {
+      if (i >= 100) times.push(Number(process.hrtime.bigint() - began) / 1000); // the first ones warm up
+    }));
+    await sleep(5);
+  }
+  await Promise.all(running);
+  return times.sort((a, b) => a - b);
+}
+
+async function straight(server, total) {
+  const socket = dgram.createSocket("udp4");
+  const waiting = new Map();
+  socket.on("message", (data) => {
+    const id = data.toString("latin1").match(/Call-ID: (\S+)/)[1];
+    waiting.get(id)?.();
+    waiting.delete(id);
+  });
+  await new Promise((done) => socket.bind(0, "127.0.0.1", done));
+  const times = await roundTrips(total, (i) => new Promise((done) => {
+    const id = `direct${i}`;
+    waiting.set(id, done);
+    socket.send(join("REGISTER sip:default SIP/2.0", headers({ number: i % 100 + 1 }, "REGISTER", 1, id,
+      { to: `<sip:u${i % 100 + 1}@default>` })), server, "127.0.0.1");
+  }));
+  socket.close();
+  return times;
+}
+
+async function latency(proxy, server, total) {
+  const direct = await straight(server, total);
+  const clients = await Promise.all(Array.from({ length: 100 }, (_, i) => new Client(i + 1).open(proxy.ws)));
+  const times = await roundTrips(total, (i) => register(clients[i % 100]));
+  for (const c of clients) c.socket.destroy();
+  return { p50: quantile(times, 0.5) - quantile(direct, 0.5), p99: quantile(times, 0.99) - quantile(direct, 0.99) };
+}
+
 async function idle(proxy, total) {
   await sleep(300);
   const before = memory(proxy.pid);
@@ -307,9 +351,10 @@ async function idle(proxy, total) {
 async function main() {
   const { values } = parseArgs({ options: {
     registers: { type: "string", default: "10000" }, calls: { type: "string", default: "3000" },
-    sockets: { type: "string", default: "5000" }, rounds: { type: "string", default: "2" },
+    sockets: { type: "string", default: "5000" }, samples: { type: "string", default: "2000" }, rounds: { type: "string", default: "2" },
     json: { type: "string" } } });
-  const n = { registers: Number(values.registers), calls: Number(values.calls), sockets: Number(values.sockets) };
+  const n = { registers: Number(values.registers), calls: Number(values.calls), sockets: Number(values.sockets),
+    samples: Number(values.samples) };
   const proxies = ["sip-proxy", "kamailio"].filter((p) => p === "sip-proxy" || !missing("kamailio"));
   const thread = new Worker(new URL(import.meta.url));
   const server = await new Promise((done) => thread.once("message", done));
@@ -325,13 +370,16 @@ async function main() {
     const list = ((found[test] ??= {})[which] ??= []);
     list.push(result);
     console.error(`${test.padEnd(26)} ${which.padEnd(10)} ` +
-      (result.bytes ? `${Math.round(result.bytes)} bytes` : `${result.cpu_us.toFixed(1)} us CPU, ${Math.round(result.per_s)}/s`));
+      (result.bytes ? `${Math.round(result.bytes)} bytes`
+        : result.p50 ? `${result.p50.toFixed(0)} us more at the median, ${result.p99.toFixed(0)} us at the 99th of 100`
+          : `${result.cpu_us.toFixed(1)} us CPU, ${Math.round(result.per_s)}/s`));
   };
 
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const which of proxies) {
       const proxy = await startProxy(which, server);
       await note("idle WebSocket", which, idle(proxy, n.sockets));
+      await note("latency", which, latency(proxy, server, n.samples));
       await note("REGISTER WS>UDP", which, overWebSocket(proxy, n.registers, register));
       await note("call WS>UDP", which, overWebSocket(proxy, n.calls, call));
       if (!missing("sipp")) {
@@ -346,6 +394,11 @@ async function main() {
   const best = (list) => Math.min(...list.map((r) => r.bytes ?? r.cpu_us));
   console.log(`\n${os.cpus()[0].model}, ${os.cpus().length} CPUs, proxy on CPU ${pin}; least of ${values.rounds} rounds`);
   console.log(`${"".padEnd(26)}${"sip-proxy".padStart(14)}${"kamailio".padStart(14)}${"ratio".padStart(9)}`);
+  if (found.latency)
+    for (const q of ["p50", "p99"])
+      found[`added latency ${q}`] = Object.fromEntries(Object.entries(found.latency)
+        .map(([which, list]) => [which, list.map((r) => ({ cpu_us: r[q] }))]));
+  delete found.latency;
   for (const [test, by] of Object.entries(found)) {
     const unit = Object.values(by)[0][0].bytes ? " bytes" : " us";
     const ours = by["sip-proxy"] ? best(by["sip-proxy"]) : NaN, theirs = by.kamailio ? best(by.kamailio) : NaN;
