@@ -4,8 +4,7 @@
 #include <errno.h>
 
 enum {
-    CREDIT = 2, /* failures that one registration makes up for */
-    USER_MAX = 128,
+    CREDIT = 2,         /* failures that one registration makes up for */
     NAME_MAX_LEN = 128, /* of a User-Agent, looked at */
 };
 
@@ -262,89 +261,39 @@ bool sip_guard_is_scanner(const struct sip_guard *guard,
 
 /* --- guesses --- */
 
-/* The value behind `username=` in Digest credentials, unquoted into `name`;
- * what is longer than any user's is cut. Empty when there is none. */
-static struct span username_in(struct span credentials, char name[USER_MAX])
-{
-    static const char word[] = "username";
-    struct span s = credentials;
-    size_t n = 0;
-
-    for (; s.len > 0; s = span_from(s, 1)) {
-        if (!span_starts_nocase(s, word))
-            continue;
-        s = sip_trim(span_from(s, sizeof(word) - 1));
-        if (s.len > 0 && s.ptr[0] == '=')
-            break;
-    }
-    if (s.len == 0)
-        return span_of(NULL, 0);
-    s = sip_trim(span_from(s, 1));
-    if (s.len > 0 && s.ptr[0] == '"') {
-        for (s = span_from(s, 1); s.len > 0 && s.ptr[0] != '"' && n < USER_MAX;
-             s = span_from(s, 1)) {
-            if (s.ptr[0] == '\\' && s.len > 1)
-                s = span_from(s, 1);
-            name[n++] = (char)s.ptr[0];
-        }
-    } else {
-        for (; s.len > 0 && s.ptr[0] != ',' && s.ptr[0] != ' ' && n < USER_MAX;
-             s = span_from(s, 1))
-            name[n++] = (char)s.ptr[0];
-    }
-    return span_of(name, n);
-}
-
-/* The user the request has credentials of. False: it has none. */
-static bool user_key(const struct sip_guard *guard,
-                     const struct sip_msg *request,
-                     struct sip_recent_key *ret_key)
-{
-    const uint64_t swapped[2] = {guard->seed[1], guard->seed[0]};
-    struct span value = sip_msg_value(request, SIP_HDR_AUTHORIZATION);
-    char name[USER_MAX];
-    struct span user;
-    uint64_t hash[2];
-
-    if (value.len == 0)
-        value = sip_msg_value(request, SIP_HDR_PROXY_AUTHORIZATION);
-    if (value.len == 0)
-        return false;
-    user = username_in(value, name);
-    hash[0] = map_hash(guard->seed, user);
-    hash[1] = map_hash(swapped, user);
-    memcpy(ret_key->bytes, hash, sizeof(ret_key->bytes));
-    return true;
-}
-
-static bool same(const struct sip_recent_key *a, const struct sip_recent_key *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 static bool is_home(const struct user *user, const struct sip_recent_key *at)
 {
     for (size_t i = 0; i < KNOWN_HOMES; i++) {
-        if (same(&user->homes[i], at))
+        if (sip_guard_same(&user->homes[i], at))
             return true;
     }
     return false;
 }
 
+/* Somebody guesses that user, and this is not where the user is at home. */
+static bool is_guessed(struct sip_guard *guard,
+                       const struct sip_recent_key *who,
+                       const struct sip_recent_key *at, uint64_t now)
+{
+    const struct user *user = sip_recent_find(&guard->users, who);
+
+    return user && user->refused_until > now && !is_home(user, at);
+}
+
 bool sip_guard_refuses_user(struct sip_guard *guard, const struct addr *source,
                             const struct sip_msg *request, uint64_t now)
 {
-    struct sip_recent_key at, who;
-    const struct user *user;
+    struct sip_recent_key at = sip_guard_key(source);
+    struct sip_guard_names names;
 
-    if (guard->config->user_failures == 0 ||
-        sip_guard_is_exempt(guard, source) || !user_key(guard, request, &who))
+    if (guard->config->user_failures == 0 || sip_guard_is_exempt(guard, source))
         return false;
-    user = sip_recent_find(&guard->users, &who);
-    if (!user || user->refused_until <= now)
-        return false;
-    at = sip_guard_key(source);
-    return !is_home(user, &at);
+    sip_guard_read_names(guard, request, &names);
+    for (size_t i = 0; i < names.n; i++) {
+        if (is_guessed(guard, &names.keys[i], &at, now))
+            return true;
+    }
+    return names.is_more;
 }
 
 /* A nonce that has expired says nothing about the password. */
@@ -426,13 +375,31 @@ static bool fail_source(struct sip_guard *guard,
     return true;
 }
 
+/* One of several names has succeeded, nobody knows which. */
+static enum sip_guard_news judge(struct sip_guard *guard,
+                                 const struct sip_recent_key *at,
+                                 const struct sip_guard_names *names,
+                                 const struct sip_msg *response, uint64_t now)
+{
+    if (response->status / 100 == 2) {
+        if (names->n == 1)
+            on_success(guard, at, &names->keys[0], now);
+        return SIP_GUARD_NOTHING;
+    }
+    if (is_stale(response))
+        return SIP_GUARD_NOTHING;
+    for (size_t i = 0; i < names->n; i++)
+        fail_user(guard, &names->keys[i], now);
+    return fail_source(guard, at, now) ? SIP_GUARD_BANNED : SIP_GUARD_FAILED;
+}
+
 enum sip_guard_news
 sip_guard_on_response(struct sip_guard *guard, const struct addr *source,
                       bool is_proven, const struct sip_msg *request,
                       const struct sip_msg *response, uint64_t now)
 {
     struct sip_recent_key at = sip_guard_key(source);
-    struct sip_recent_key who;
+    struct sip_guard_names names;
 
     if (!sip_guard_wants(guard, request->method, response->status) ||
         sip_guard_is_exempt(guard, source))
@@ -441,14 +408,9 @@ sip_guard_on_response(struct sip_guard *guard, const struct addr *source,
         is_proven = sip_guard_has_nonce(guard, source, request);
         sip_guard_note_nonce(guard, source, response, now);
     }
-    if (!is_proven || !user_key(guard, request, &who))
+    if (!is_proven)
         return SIP_GUARD_NOTHING;
-    if (response->status / 100 == 2) {
-        on_success(guard, &at, &who, now);
-        return SIP_GUARD_NOTHING;
-    }
-    if (is_stale(response))
-        return SIP_GUARD_NOTHING;
-    fail_user(guard, &who, now);
-    return fail_source(guard, &at, now) ? SIP_GUARD_BANNED : SIP_GUARD_FAILED;
+    sip_guard_read_names(guard, request, &names);
+    return names.n > 0 ? judge(guard, &at, &names, response, now)
+                       : SIP_GUARD_NOTHING;
 }

@@ -113,7 +113,8 @@ bool sip_guard_is_scanner(const struct sip_guard *guard,
                           const struct sip_msg *request);
 
 /* The request has credentials of a user that is being guessed, and comes from
- * where that user never registered. */
+ * where that user never registered; or of so many users that somebody must be
+ * guessing. */
 bool sip_guard_refuses_user(struct sip_guard *guard, const struct addr *source,
                             const struct sip_msg *request, uint64_t now);
 

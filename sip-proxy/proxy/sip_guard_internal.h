@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sip_guard_internal.h - the guard's tables, for its files: sip_guard.c (rates
- * of sources, guesses, bans, scanners) and sip_guard_more.c (rates of users
- * and of new connections, users that are not there, nonces). */
+ * of sources, guesses, bans, scanners), sip_guard_more.c (rates of users and
+ * of new connections, users that are not there, nonces) and sip_guard_names.c
+ * (whose credentials a request has). */
 #ifndef SIP_GUARD_INTERNAL_H
 #define SIP_GUARD_INTERNAL_H
 
@@ -61,6 +62,26 @@ uint32_t sip_guard_level(uint32_t rate, uint32_t burst);
 bool sip_guard_take(struct ratelim *rate, bool has_priority, uint64_t now);
 void sip_guard_ban_key(struct sip_guard *guard,
                        const struct sip_recent_key *key, uint64_t until);
+
+/* The users that a request has credentials of, each once; one without a name
+ * is a user, too. */
+enum { SIP_GUARD_NAMES_MAX = 8 };
+
+struct sip_guard_names {
+    struct sip_recent_key keys[SIP_GUARD_NAMES_MAX];
+    size_t n;
+    bool is_more; /* than there is room for */
+};
+
+void sip_guard_read_names(const struct sip_guard *guard,
+                          const struct sip_msg *request,
+                          struct sip_guard_names *ret_names);
+
+static inline bool sip_guard_same(const struct sip_recent_key *a,
+                                  const struct sip_recent_key *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
 
 /* The credentials of a request use a challenge that was sent to that very
  * address: so it reads what is sent there. */

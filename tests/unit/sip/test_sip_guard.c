@@ -220,6 +220,69 @@ START_TEST(a_user_who_is_guessed_from_everywhere_gets_in_from_home)
 }
 END_TEST
 
+/* The answer to a request with these fields; what of it is refused. */
+static enum sip_guard_news heard(const char *source, const char *fields,
+                                 unsigned status)
+{
+    struct addr a = at(source);
+
+    (void)answered(source, false, "REGISTER", NULL, status, "", 0);
+    return sip_guard_on_response(guard, &a, true, asks("REGISTER", fields),
+                                 &response, 0);
+}
+
+static bool refuses(const char *source, const char *fields)
+{
+    struct addr a = at(source);
+
+    return sip_guard_refuses_user(guard, &a, asks("REGISTER", fields), 0);
+}
+
+START_TEST(a_guessed_user_does_not_hide_behind_another)
+{
+    static const char *const hidden[] = {
+        "Authorization: Digest realm=\"username=x\", username=\"bob\"\r\n",
+        "Authorization: Digest xusername=\"x\", username=\"bob\"\r\n",
+        "Authorization: Digest username=\"x\"\r\n"
+        "Authorization: Digest username=\"bob\"\r\n",
+        "Authorization: Digest username=\"x\"\r\n"
+        "Proxy-Authorization: Digest username=\"bob\"\r\n",
+        "Authorization: Digest username=\"x\", Digest username = \"b\\ob\"\r\n",
+    };
+    static const char *const plain =
+        "Authorization: Digest username=\"bob\"\r\n";
+    char source[] = "192.0.2.1:1";
+
+    for (size_t i = 0; i < 8; i++) {
+        source[8] = (char)('1' + i); /* each of them guesses once */
+        ck_assert(!refuses(source, plain));
+        ck_assert_int_eq(heard(source, hidden[i % ARRAY_SIZE(hidden)], 401),
+                         SIP_GUARD_FAILED);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+        ck_assert(refuses("198.51.100.1:1", hidden[i]));
+    /* and who succeeds with his own is not at home with the other */
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+        (void)heard("198.51.100.1:1", hidden[i], 200);
+    ck_assert(refuses("198.51.100.1:1", plain));
+    (void)heard("198.51.100.1:1", plain, 200);
+    ck_assert(!refuses("198.51.100.1:1", plain));
+}
+END_TEST
+
+START_TEST(nobody_has_credentials_of_so_many)
+{
+    char fields[512] = "";
+
+    for (int i = 0; i < 9; i++) {
+        ck_assert(!refuses("192.0.2.1:1", fields));
+        (void)snprintf(fields + strlen(fields), sizeof(fields) - strlen(fields),
+                       "Authorization: Digest username=\"u%d\"\r\n", i);
+    }
+    ck_assert(refuses("192.0.2.1:1", fields));
+}
+END_TEST
+
 START_TEST(exempt_sources_may_do_anything)
 {
     ck_assert_int_eq(cidr_parse(span_str("192.0.2.0/24"), &cfg.exempt[0]), 0);
@@ -310,6 +373,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc,
                    registrations_of_an_office_make_up_for_one_wrong_password);
     tcase_add_test(tc, a_user_who_is_guessed_from_everywhere_gets_in_from_home);
+    tcase_add_test(tc, a_guessed_user_does_not_hide_behind_another);
+    tcase_add_test(tc, nobody_has_credentials_of_so_many);
     tcase_add_test(tc, exempt_sources_may_do_anything);
     tcase_add_test(tc, bans_of_others_are_taken_over_and_swept);
     tcase_add_test(tc, new_limits_are_for_those_known_too);
