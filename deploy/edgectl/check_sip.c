@@ -85,7 +85,11 @@ void check_sip_answer(struct ctl_check_env *env, const char *where,
                        what, status);
     else
         ctl_checks_add(env->checks, where, id, CTL_CHECK_OK,
-                       "%s answers OPTIONS with %d", what, status);
+                       "%s answers OPTIONS with %d%s", what, status,
+                       status == 403 || status == 404
+                           ? " (it listens; ask it by the name of a domain it "
+                             "serves to see what is behind)"
+                           : "");
 }
 
 static void check_options(struct ctl_check_env *env, const struct ctl_uri *uri,

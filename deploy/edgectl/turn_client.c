@@ -116,16 +116,6 @@ static int ask_as_user(struct ctl_link *link, const struct ctl_uri *uri,
     return answer.code == 0 ? 0 : ERR_AUTH;
 }
 
-int turn_permission(struct ctl_link *link, const struct ctl_uri *uri,
-                    struct turn_login *login, const struct addr *peer)
-{
-    uint8_t tid[STUN_TID_SIZE], out[CTL_STUN_MAX];
-
-    crypto_random(tid, sizeof(tid));
-    return ask_as_user(link, uri, login,
-                       ctl_stun_permission(tid, &login->user, peer, out), out);
-}
-
 int turn_channel(struct ctl_link *link, const struct ctl_uri *uri,
                  struct turn_login *login, uint16_t number,
                  const struct addr *peer)

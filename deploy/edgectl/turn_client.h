@@ -42,8 +42,4 @@ int turn_channel(struct ctl_link *link, const struct ctl_uri *uri,
                  struct turn_login *login, uint16_t number,
                  const struct addr *peer);
 
-/* Let `peer` send to the relay. Returns as turn_login(). */
-int turn_permission(struct ctl_link *link, const struct ctl_uri *uri,
-                    struct turn_login *login, const struct addr *peer);
-
 #endif /* TURN_CLIENT_H */

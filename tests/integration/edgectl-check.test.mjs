@@ -5,30 +5,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import dgram from "node:dgram";
 import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
-  buildDir, freePort, freePortRange, makeCertificates, missing, runProgram, scratch, slow,
-  startDaemon, waitFor,
+  freePort, freePortRange, makeCertificates, missing, root, runProgram, scratch, slow, startDaemon, waitFor,
 } from "../support/edge.mjs";
-
-const program = path.join(buildDir, "deploy/edgectl/edgectl");
-
-async function check(...args) {
-  const out = await runProgram(program, ["check", "--json", ...args], { timeout: 30000 * slow });
-  assert.ok(out.code === 0 || out.code === 1, `${out.code}: ${out.stderr}`);
-  const lines = JSON.parse(out.stdout);
-  return {
-    code: out.code,
-    lines,
-    ok: lines.filter((l) => l.state === "ok").map((l) => l.id),
-    bad: lines.filter((l) => l.state !== "ok").map((l) => l.id),
-  };
-}
+import { check, edgectl, fakeMediaServer, fakeTurn, sendChannel, udpSocket } from "../support/check.mjs";
 
 describe("edgectl check", () => {
   const dir = scratch();
@@ -47,11 +33,14 @@ describe("edgectl check", () => {
     await once(backend, "listening");
     closers.push(() => backend.close());
     const relay = await freePortRange(10);
+    const media = await fakeMediaServer();
+    closers.push(() => media.close());
     const daemons = [
       ["web-proxy", {
         listen: [`https:127.0.0.1:${port.https}`, `http:127.0.0.1:${port.plain}`],
-        certificate: [pki.cert], key: [pki.key], upstream: [`sip=http://127.0.0.1:${port.ws}`],
-        route: [{ path: "/wssip", upstream: "sip", websocket: "only" }],
+        certificate: [pki.cert], key: [pki.key],
+        upstream: [`sip=http://127.0.0.1:${port.ws}`],
+        route: [{ path: "/wssip", upstream: "sip", websocket: "only" }, { path: "/wssip-*", upstream: "sip", websocket: "only" }],
       }],
       ["web-proxy", {
         listen: [`http:127.0.0.1:${port.all}`], upstream: [`a=http://127.0.0.1:${backend.address().port}`],
@@ -59,12 +48,14 @@ describe("edgectl check", () => {
       }],
       ["sip-proxy", {
         listen: [`ws:127.0.0.1:${port.ws}`, `udp:127.0.0.1:${port.sip}`],
-        "media-server": ["default=udp:127.0.0.1:9"], "probe-interval": "0",
+        "media-server": [`default=udp:127.0.0.1:${media.address().port}`, `dead=udp:127.0.0.1:${port.closed}`],
+        "probe-interval": "0",
       }],
       ["turn-server", {
         listen: [`udp:127.0.0.1:${port.turn}`, `tcp:127.0.0.1:${port.turn}`],
         certificate: pki.cert, key: pki.key, realm: "edge.test",
         "relay-address": ["127.0.0.1"], "relay-ports": `${relay}-${relay + 9}`,
+        "allow-peer": [`127.0.0.1/32:${media.address().port}`],
         "secret-file": path.join(dir, "secret"),
       }],
     ];
@@ -73,7 +64,8 @@ describe("edgectl check", () => {
       closers.push(() => daemon.stop());
       await waitFor(() => daemon.status());
     }
-    good = ["--ca", pki.ca, "--secret-file", path.join(dir, "secret"), "--websocket", "/wssip"];
+    good = ["--ca", pki.ca, "--secret-file", path.join(dir, "secret"), "--websocket", "/wssip",
+      "--media", `127.0.0.1:${media.address().port}`];
   });
   after(async () => {
     for (const close of closers.reverse()) await close();
@@ -82,12 +74,13 @@ describe("edgectl check", () => {
   test("a good edge has no findings, on every transport", async () => {
     const { code, ok, bad } = await check(...good, `https://localhost:${port.https}`,
       `turn:localhost:${port.turn}`, `turn:127.0.0.1:${port.turn}?transport=tcp`,
-      `turns:localhost:${port.turn}`, `stun:127.0.0.1:${port.turn}`);
+      `turns:localhost:${port.turn}`, `turns:localhost:${port.turn}?transport=udp`, "--address", "127.0.0.1", `stun:127.0.0.1:${port.turn}`);
     assert.deepEqual(bad, []);
     assert.equal(code, 0);
     const count = (id) => ok.filter((x) => x === id).length;
-    assert.deepEqual(["WEB-TLS", "TLS-OLD", "WEB-UNLISTED", "WEB-WEBSOCKET", "TURN-TLS", "TURN-STUN",
-      "TURN-OPEN", "TURN-ALLOCATE"].map(count), [1, 2, 1, 1, 1, 4, 3, 3]);
+    assert.deepEqual(["WEB-TLS", "TLS-OLD", "WEB-UNLISTED", "WEB-WEBSOCKET", "SIP-WEBSOCKET", "WEB-HTTP2",
+      "CLOCK-OFFSET", "TURN-TLS", "TURN-STUN", "TURN-OPEN", "TURN-ALLOCATE", "TURN-MEDIA", "TURN-FORBIDDEN"].map(count),
+    [1, 2, 1, 1, 1, 1, 1, 2, 5, 4, 4, 4, 8]);
   });
 
   test("the relay it took is given back", async () => {
@@ -95,41 +88,43 @@ describe("edgectl check", () => {
     assert.deepEqual(bad, []); // there are ten ports
   });
 
-  /** A TURN server that says what `answer` says: { code, relayed }. */
-  async function fakeTurn(answer) {
-    const socket = dgram.createSocket("udp4");
-    const attribute = (type, value) => {
-      const head = Buffer.alloc(4);
-      head.writeUInt16BE(type);
-      head.writeUInt16BE(value.length, 2);
-      return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
-    };
-    socket.on("message", (packet, from) => {
-      const method = packet.readUInt16BE(0);
-      const { code, relayed } = method === 1 ? {} : answer(packet.includes("edgectl"));
-      const parts = [];
-      if (code) {
-        parts.push(attribute(0x0009, Buffer.concat([
-          Buffer.from([0, 0, Math.floor(code / 100), code % 100]), Buffer.from("no")])));
-        if (code === 401) {
-          parts.push(attribute(0x0014, Buffer.from("realm")));
-          parts.push(attribute(0x0015, Buffer.from("nonce")));
-        }
-      }
-      if (relayed) {
-        const cookie = [0x21, 0x12, 0xa4, 0x42];
-        const ip = relayed.split(".").map((part, i) => Number(part) ^ cookie[i]);
-        parts.push(attribute(0x0016, Buffer.from([0, 1, 0x12 ^ 0x21, 0x34 ^ 0x12, ...ip])));
-      }
-      const head = Buffer.from(packet.subarray(0, 20));
-      head.writeUInt16BE(method | (code ? 0x0110 : 0x0100));
-      head.writeUInt16BE(parts.reduce((n, p) => n + p.length, 0), 2);
-      socket.send(Buffer.concat([head, ...parts]), from.port, from.address);
-    });
-    socket.bind(0, "127.0.0.1");
-    await once(socket, "listening");
+  /** A TURN server that is wrong, as an address; see fakeTurn(). */
+  async function turn(answer, options) {
+    const socket = await fakeTurn(answer, options);
     closers.push(() => socket.close());
     return `turn:127.0.0.1:${socket.address().port}`;
+  }
+
+  const allocate = 3;
+  const channel = 9;
+  /* One that gives a relay, and refuses what must be refused. */
+  const relaying = (relayed, mapped) => ({ method, known, peer }) =>
+    method === 1 ? { mapped } : !known ? { code: 401 } : method === allocate ? { relayed }
+      : method === channel && /^(127\.0\.0\.1|169\.254\.169\.254):80$/.test(peer) ? { code: 403 } : {};
+
+  /** A relay that sends from another port than it says. */
+  async function remapped() {
+    const [relay, other] = [await udpSocket(), await udpSocket()];
+    let client;
+    let mapped;
+    const fake = await fakeTurn((q) => {
+      if (q.method === 1) return { mapped: q.from };
+      if (q.method === channel && q.peer && q.known) mapped = q.peer;
+      return relaying(`127.0.0.1:${relay.address().port}`)(q);
+    }, { onData: (number, data, from) => {
+      client = { number, from };
+      other.send(data, Number(mapped.split(":")[1]), "127.0.0.1");
+    } });
+    relay.on("message", (data) => { if (client) sendChannel(fake, client.number, data, client.from); });
+    closers.push(() => { for (const socket of [relay, other, fake]) socket.close(); });
+    return `turn:127.0.0.1:${fake.address().port}`;
+  }
+
+  async function webServer(make, answer) {
+    const server = make((request, response) => answer(response)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => server.close());
+    return server.address().port;
   }
 
   const secret = (name) => ["--secret-file", path.join(dir, name)];
@@ -145,18 +140,45 @@ describe("edgectl check", () => {
     ["TURN-STUN", () => [`turn:127.0.0.1:${port.closed}`]],
     ["TURN-TLS", () => [`turns:127.0.0.1:${port.plain}`]],
     ["TURN-CREDENTIAL", () => [...secret("other"), `turn:127.0.0.1:${port.turn}`]],
-    ["TURN-OPEN", async () => [await fakeTurn(() => ({ relayed: "192.0.2.1" }))]],
+    ["TURN-OPEN", async () => [await turn(({ method }) => (method === allocate ? { relayed: "192.0.2.1:9" } : {}))]],
     ["TURN-ALLOCATE", async () => [...secret("secret"),
-      await fakeTurn((known) => ({ code: known ? 508 : 401 }))]],
+      await turn(({ method, known }) => (method === 1 ? {} : { code: known ? 508 : 401 }))]],
     ["TURN-RELAY-ADDRESS", async () => [...secret("secret"),
-      await fakeTurn((known) => (known ? { relayed: "0.0.0.0" } : { code: 401 }))]],
+      await turn(relaying("0.0.0.0:9"))]],
+    ["TURN-MEDIA", () => [...secret("secret"), "--media", "127.0.0.1:9", `turn:127.0.0.1:${port.turn}`]],
+    ["TURN-FORBIDDEN", async () => [...secret("secret"), "--forbidden", "127.0.0.2:80",
+      await turn(relaying("192.0.2.1:9"))]],
+    ["TURN-RELAY-CLOSED", async () => [...secret("secret"), await turn(relaying("127.0.0.1:9", "127.0.0.1:9"))]],
+    ["WEB-PATH", () => ["--path", "/nowhere", `http://127.0.0.1:${port.plain}`]],
+    ["WEB-HTTP2", async () => {
+      const pem = { cert: fs.readFileSync(pki.cert), key: fs.readFileSync(pki.key) };
+      const at = await webServer((answer) => https.createServer(pem, answer), (r) => r.writeHead(404).end());
+      return ["--ca", pki.ca, `https://localhost:${at}`, "--address", "127.0.0.1"];
+    }],
+    ["CLOCK-OFFSET", async () => {
+      const at = await webServer(http.createServer, (r) =>
+        r.writeHead(404, { Date: new Date(Date.now() - 120000).toUTCString() }).end());
+      return [`http://127.0.0.1:${at}`];
+    }],
+    ["SIP-WEBSOCKET", () => ["--websocket", "/wssip-dead", `http://127.0.0.1:${port.plain}`]],
   ])
     test(`${id} is found, and nothing else`, async () => {
       const { code, bad, lines } = await check(...await args());
-      const expected = id === "CERT-EXPIRES-SOON" ? [id, id] : [id]; // of the leaf and of the root
-      assert.deepEqual(bad, expected, JSON.stringify(lines, null, 1));
+      const twice = ["CERT-EXPIRES-SOON"]; // of the leaf and of the root
+      assert.deepEqual(bad, twice.includes(id) ? [id, id] : [id], JSON.stringify(lines, null, 1));
       assert.equal(code, 1);
     });
+
+  test("TURN-RELAY-PORT is found where a NAT changes the relay's ports", async () => {
+    const { lines } = await check(...secret("secret"), await remapped());
+    const [line] = lines.filter((l) => l.id === "TURN-RELAY-PORT");
+    assert.equal(line?.state, "error", JSON.stringify(lines, null, 1));
+  });
+
+  test("--only prints, and lets count, what it names", async () => {
+    const { code, lines } = await check("--only", "turn-open", `turn:127.0.0.1:${port.turn}`, `turn:127.0.0.1:${port.closed}`);
+    assert.deepEqual([code, lines.map((l) => l.id)], [0, ["TURN-OPEN"]]);
+  });
 
   test("TLS-OLD is found at a server that takes TLS 1.0 and 1.1", { skip: missing("openssl") }, async (t) => {
     const at = await freePort();
@@ -186,7 +208,28 @@ describe("edgectl check", () => {
   });
 
   test("what is no address is exit code 2 before anything is sent", async () => {
-    for (const uri of ["edge.test", "https://a/b", "turns:a?transport=udp"])
-      assert.equal((await runProgram(program, ["check", uri])).code, 2, uri);
+    for (const uri of ["edge.test", "https://a/b", "sips:a;transport=udp"])
+      assert.equal((await runProgram(edgectl, ["check", uri])).code, 2, uri);
   });
+});
+
+test("every finding has a sentence on edgectl's page and a test that provokes it", () => {
+  const finding = "(?:CERT|CLOCK|DNS|NAT|PORT|SIP|TLS|TURN|WEB|FLOW)-[A-Z0-9]+(?:-[A-Z0-9]+)*";
+  const folder = path.join(root, "deploy/edgectl");
+  const texts = (dir, wanted) => fs.readdirSync(dir, { recursive: true }).filter((name) => wanted.test(name))
+    .map((name) => fs.readFileSync(path.join(dir, name), "utf8")).join("\n");
+  const ids = (text, before, behind = before) =>
+    new Set([...text.matchAll(new RegExp(`${before}(${finding})${behind}`, "g"))].map(([, id]) => id));
+  const made = ids(texts(folder, /\.c$/), '"', '[":]');
+  for (const [, name] of texts(folder, /ctl_cert\.h$/).matchAll(/X\((CERT_[A-Z_]+),/g)) made.add(name.replaceAll("_", "-"));
+  const said = ids(fs.readFileSync(path.join(folder, "README.md"), "utf8"), "`");
+  const tried = new Set([
+    ...ids(texts(path.join(root, "tests/integration"), /^edgectl.*\.mjs$/), '(?:"|/|/note )', '["/:]'),
+    ...ids(texts(path.join(root, "tests/unit/ctl"), /\.c$/), '"', '[":]')]);
+  assert.ok(made.size >= 60, `${made.size}`);
+  for (const id of made) {
+    assert.ok(said.has(id), `${id} is explained`);
+    assert.ok(tried.has(id), `${id} is provoked`);
+  }
+  for (const id of said) assert.ok(made.has(id), `${id} is a finding`);
 });

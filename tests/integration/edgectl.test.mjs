@@ -367,6 +367,14 @@ copy_extensions=copy\n[p]\ncommonName=supplied\n`);
       assert.equal((await edgectl("cert", ...args())).code, 0);
     });
 
+  test("CERT-RSA is a note, of the server's certificate alone", async () => {
+    await openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", at("rsa.key"), "-out", at("rsa.pem"),
+      "-days", "30", "-subj", "/CN=x.test", "-addext", "subjectAltName=DNS:x.test");
+    const out = await edgectl("cert", "--json", at("rsa.pem"));
+    const notes = JSON.parse(out.stdout)[0].findings.filter((f) => f.severity === "note").map((f) => f.id);
+    assert.deepEqual(notes, ["CERT-RSA"]);
+  });
+
   test("a file that is not there is exit code 2", async () => {
     const out = await edgectl("cert", at("gone.pem"));
     assert.equal(out.code, 2);

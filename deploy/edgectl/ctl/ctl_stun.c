@@ -62,19 +62,6 @@ int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
     return stun_write_finish(&w);
 }
 
-int ctl_stun_permission(const uint8_t *tid, const struct ctl_stun_user *user,
-                        const struct addr *peer, uint8_t out[CTL_STUN_MAX])
-{
-    struct stun_writer w;
-
-    stun_write_start(&w, out, CTL_STUN_MAX, STUN_REQUEST,
-                     STUN_CREATE_PERMISSION, tid);
-    stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, peer);
-    sign(&w, user);
-    stun_write_fingerprint(&w);
-    return stun_write_finish(&w);
-}
-
 int ctl_stun_change(const uint8_t *tid, bool ip, bool port,
                     uint8_t out[CTL_STUN_MAX])
 {

@@ -28,10 +28,6 @@ int ctl_stun_channel(const uint8_t *tid, const struct ctl_stun_user *user,
                      uint16_t number, const struct addr *peer,
                      uint8_t out[CTL_STUN_MAX]);
 
-/* Lets `peer` send to the relay. Returns as ctl_stun_allocate(). */
-int ctl_stun_permission(const uint8_t *tid, const struct ctl_stun_user *user,
-                        const struct addr *peer, uint8_t out[CTL_STUN_MAX]);
-
 /* A Binding request that asks for the answer from the server's other address
  * or its other port (RFC 5780 7.2). Returns the size. */
 int ctl_stun_change(const uint8_t *tid, bool ip, bool port,

@@ -99,6 +99,49 @@ START_TEST(addresses_are_read)
 }
 END_TEST
 
+START_TEST(what_a_relay_brings_is_read)
+{
+    static const uint8_t channel[] = {0x40, 1, 0, 3, 'a', 'b', 'c', 0};
+    struct ctl_stun_data d;
+    struct stun_writer w;
+    struct addr peer = addr_v4(0xc0000201, 9);
+    int n;
+
+    ck_assert_int_eq(ctl_stun_read_data(span_of(channel, 8), &d), 0);
+    ck_assert_uint_eq(d.channel, 0x4001);
+    ck_assert(span_is(d.data, "abc"));
+    ck_assert_int_eq(ctl_stun_read_data(span_of(channel, 6), &d), ERR_PARSE);
+
+    stun_write_start(&w, out, sizeof(out), STUN_INDICATION, STUN_DATA, tid);
+    stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, &peer);
+    /* Type 3, code 3, as 7 and 9 bits (RFC 8656 18.13). */
+    stun_write(&w, STUN_ICMP, span_of("\0\0\x06\x03\0\0\0\0", 8));
+    n = stun_write_finish(&w);
+    ck_assert_int_eq(ctl_stun_read_data(span_of(out, (size_t)n), &d), 0);
+    ck_assert(addr_equal(&d.peer, &peer));
+    ck_assert(d.icmp);
+    ck_assert_uint_eq(d.icmp_type, 3);
+    ck_assert_uint_eq(d.icmp_code, 3);
+
+    n = ctl_stun_binding(tid, out);
+    ck_assert_int_eq(ctl_stun_read_data(span_of(out, (size_t)n), &d),
+                     ERR_STATE);
+    ck_assert_int_eq(ctl_stun_read_data(span_str("x"), &d), ERR_PARSE);
+}
+END_TEST
+
+START_TEST(a_change_is_asked_for)
+{
+    struct stun_msg msg;
+    int n = ctl_stun_change(tid, true, true, out);
+
+    ck_assert_int_eq(stun_msg_read(&msg, span_of(out, (size_t)n)), 0);
+    ck_assert_uint_eq(msg.method, STUN_BINDING);
+    ck_assert_mem_eq(stun_msg_attr(&msg, STUN_CHANGE_REQUEST).ptr, "\0\0\0\6",
+                     4);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("ctl_stun");
@@ -109,6 +152,8 @@ Suite *unit_suite(void)
     tcase_add_test(tc, a_refusal_tells_realm_and_nonce);
     tcase_add_test(tc, an_error_without_code_is_no_answer);
     tcase_add_test(tc, addresses_are_read);
+    tcase_add_test(tc, what_a_relay_brings_is_read);
+    tcase_add_test(tc, a_change_is_asked_for);
     suite_add_tcase(suite, tc);
     return suite;
 }
