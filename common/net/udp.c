@@ -9,6 +9,7 @@
 #include "net/udp_private.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <unistd.h>
 
 enum {
@@ -178,11 +179,22 @@ int udp_set_fragment(const struct udp *udp, enum udp_fragment how)
                : sock_set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, modes[how]);
 }
 
+/* A kernel that does not know the option would ignore the control message and
+ * send one long packet. */
+static bool knows_segments(const struct udp *udp)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(udp->fd, IPPROTO_UDP, UDP_SEGMENT, &value, &len) == 0;
+}
+
 static int set_options(struct udp *udp, const struct udp_options *options)
 {
     bool v6 = udp->bound.family == ADDR_V6;
     int err = sock_tell_dest(udp->fd, &udp->bound);
 
+    udp->can_join = knows_segments(udp);
     set_buffers(udp->fd, options);
     if (err == 0 && options->on_report)
         err = udp_report_enable(udp);

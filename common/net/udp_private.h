@@ -12,6 +12,8 @@ enum {
     /* Destination address and TOS, each in its own control message. */
     UDP_CONTROL_SIZE = 128,
     UDP_SEND_MAX = 64, /* packets per sendmmsg */
+    /* Joined messages refused one after the other before we try no more. */
+    UDP_JOIN_REFUSED_MAX = 16,
 };
 
 /* A packet that waits for the end of the turn. */
@@ -58,6 +60,7 @@ struct udp_ring {
     struct udp_stats stats;
     struct udp_scratch in;
     struct udp_scratch out;
+    uint8_t joined[UDP_SEND_MAX]; /* packets in each message of `out` */
 };
 
 struct udp {
@@ -77,6 +80,8 @@ struct udp {
     int fd;
     unsigned batch;
     uint8_t fragment; /* enum udp_fragment */
+    bool can_join;    /* the kernel cuts messages into packets */
+    uint8_t join_refused;
     bool closing;
     struct udp_stats stats;
 };

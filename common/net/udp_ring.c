@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/udp.h>
 
 enum {
     SLOT_ALIGN = 64,
@@ -15,6 +16,9 @@ enum {
     SLOTS_MAX = 32767, /* two sends each and a batch fit the counts */
     /* Queued sends per slot: one payload may go to several destinations. */
     PENDING_PER_SLOT = 2,
+    /* What one message of several packets may have: less than an IP packet,
+     * with its headers. */
+    JOINED_BYTES = 65000,
 };
 
 /* ---- slots ---- */
@@ -87,14 +91,43 @@ static void put_source(struct msghdr *hdr, const struct addr *from)
     }
 }
 
+/* Whether `q` can leave behind `last` in the message that `first` begins: the
+ * kernel cuts it into pieces as long as the first, the last may be shorter. */
+static bool can_follow(const struct udp_pending *first,
+                       const struct udp_pending *last,
+                       const struct udp_pending *q)
+{
+    return last->len == first->len && q->len <= first->len && q->len > 0 &&
+           !q->dont_fragment && q->has_tos == first->has_tos &&
+           q->tos == first->tos && addr_equal(&q->to, &first->to) &&
+           addr_equal(&q->from, &first->from);
+}
+
+/* How many packets from `first` on, at most `max`, are one message. */
+static unsigned count_joined(const struct udp_pending *first, unsigned max)
+{
+    const struct udp_pending *last = first;
+    size_t bytes = first->len;
+    unsigned n = 1;
+
+    while (n < max && last->next && can_follow(first, last, last->next) &&
+           bytes + last->next->len <= JOINED_BYTES) {
+        last = last->next;
+        bytes += last->len;
+        n++;
+    }
+    return n;
+}
+
+/* One message of `n` packets, their bytes in `iov`. */
 static void fill_message(struct udp_scratch *out, unsigned i,
-                         const struct udp_pending *p)
+                         const struct udp_pending *p, struct iovec *iov,
+                         unsigned n)
 {
     struct msghdr *hdr = &out->msgs[i].msg_hdr;
+    uint16_t each = (uint16_t)p->len;
     int tos = p->tos;
 
-    out->iov[i].iov_base = (void *)(uintptr_t)p->data;
-    out->iov[i].iov_len = p->len;
     hdr->msg_namelen = addr_to_sockaddr(&p->to, &out->names[i]);
     hdr->msg_controllen = 0;
     hdr->msg_control = out->control[i];
@@ -104,8 +137,16 @@ static void fill_message(struct udp_scratch *out, unsigned i,
         put_control(hdr, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
     else if (p->has_tos)
         put_control(hdr, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+    if (n > 1)
+        put_control(hdr, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof(each));
     if (hdr->msg_controllen == 0)
         hdr->msg_control = NULL;
+    hdr->msg_iov = iov;
+    hdr->msg_iovlen = n;
+    for (; n > 0; n--, p = p->next, iov++) {
+        iov->iov_base = (void *)(uintptr_t)p->data;
+        iov->iov_len = p->len;
+    }
 }
 
 /* Take `n` packets off the queue; `bytes` is the sum of their lengths. */
@@ -136,19 +177,32 @@ static void count_sent(struct udp *udp, unsigned n, uint64_t bytes)
     stats_inc(&udp->ring->stats.batches_out);
 }
 
-static unsigned fill_batch(struct udp *udp)
+/* Returns the number of messages; those that go to the same place one after
+ * the other share one when `join`. */
+static unsigned fill_batch(struct udp *udp, bool join)
 {
+    struct udp_ring *ring = udp->ring;
+    const struct udp_pending *p = udp->first;
+    unsigned packets = 0;
     unsigned n = 0;
 
     /* one that must stay whole goes alone: were it refused behind another, the
      * kernel would report it for the second try as well */
-    if (udp->first->dont_fragment) {
-        fill_message(&udp->ring->out, 0, udp->first);
+    if (p->dont_fragment) {
+        fill_message(&ring->out, 0, p, ring->out.iov, 1);
+        ring->joined[0] = 1;
         return 1;
     }
-    for (struct udp_pending *p = udp->first;
-         p && n < UDP_SEND_MAX && !p->dont_fragment; p = p->next)
-        fill_message(&udp->ring->out, n++, p);
+    while (p && packets < UDP_SEND_MAX && !p->dont_fragment) {
+        unsigned max = join ? UDP_SEND_MAX - packets : 1;
+        unsigned together = count_joined(p, max);
+
+        fill_message(&ring->out, n, p, &ring->out.iov[packets], together);
+        ring->joined[n++] = (uint8_t)together;
+        packets += together;
+        for (; together > 0; together--)
+            p = p->next;
+    }
     return n;
 }
 
@@ -191,17 +245,42 @@ static void drop_refused(struct udp *udp, int err)
     stats_add(&udp->ring->stats.send_blocked, n);
 }
 
+static void drop_sent(struct udp *udp, unsigned messages)
+{
+    unsigned packets = 0;
+
+    for (unsigned i = 0; i < messages; i++) {
+        packets += udp->ring->joined[i];
+        if (udp->ring->joined[i] > 1)
+            udp->join_refused = 0;
+    }
+    count_sent(udp, packets, drop_first(udp, packets));
+}
+
+/* A message of several packets that the kernel does not take is no reason to
+ * drop them: they may be too long for the way (alone they are fragmented), or
+ * the interface cannot do it. True: try them one by one. */
+static bool is_join_refused(struct udp *udp, int err)
+{
+    if (udp->ring->joined[0] <= 1 || err == EAGAIN || err == ENOBUFS)
+        return false;
+    if (err == EIO || ++udp->join_refused >= UDP_JOIN_REFUSED_MAX)
+        udp->can_join = false;
+    return true;
+}
+
 void udp_flush(struct udp *udp)
 {
+    bool join = udp->can_join;
     bool again = true;
 
     list_remove(&udp->dirty);
     while (udp->first) {
-        unsigned n = fill_batch(udp);
+        unsigned n = fill_batch(udp, join);
         int sent = send_batch(udp, n);
 
         if (sent > 0) {
-            count_sent(udp, (unsigned)sent, drop_first(udp, (unsigned)sent));
+            drop_sent(udp, (unsigned)sent);
             again = true;
         } else if (errno == EINTR) {
             continue;
@@ -209,6 +288,8 @@ void udp_flush(struct udp *udp)
             /* It may have been the ICMP error of an earlier packet, which
              * this call has cleared; or the buffer has drained meanwhile. */
             again = false;
+        } else if (is_join_refused(udp, errno)) {
+            join = false;
         } else {
             drop_refused(udp, errno);
             again = true;
@@ -299,7 +380,7 @@ static void init_scratch(struct udp_scratch *scratch)
         struct msghdr *hdr = &scratch->msgs[i].msg_hdr;
 
         hdr->msg_name = &scratch->names[i];
-        hdr->msg_iov = &scratch->iov[i];
+        hdr->msg_iov = &scratch->iov[i]; /* of `out`: per message */
         hdr->msg_iovlen = 1;
         hdr->msg_control = scratch->control[i];
     }

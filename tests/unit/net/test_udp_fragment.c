@@ -132,6 +132,35 @@ START_TEST(is_told_of_what_cannot_go_whole)
 }
 END_TEST
 
+/* Joined in one message they would be refused. */
+START_TEST(many_that_are_too_long_arrive_in_fragments)
+{
+    enum { N = 40 };
+    bool v6 = _i == 1;
+    struct side a = {0};
+    struct side b = {0};
+    struct udp *from;
+    struct udp *to;
+
+    if (!has_narrow_network() || (v6 && !net_has_ipv6()))
+        return;
+    from = open_side(v6 ? ADDR_V6 : ADDR_V4, &a);
+    to = open_side(v6 ? ADDR_V6 : ADDR_V4, &b);
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < N; i++)
+            send_len(from, udp_addr(to), i < N / 2 ? 1600 : 1000, false);
+        ck_assert(net_until_count(&b.packets, (unsigned)round * N));
+        ck_assert_uint_eq(b.len, 1000);
+    }
+    net_for(10);
+    ck_assert_uint_eq(a.reports, 0);
+    ck_assert_uint_eq(stats_get(&udp_stats(from)->send_errors), 0);
+    ck_assert_uint_eq(stats_get(&udp_stats(from)->packets_out), 3 * N);
+    udp_close(from);
+    udp_close(to);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("udp_fragment");
@@ -139,6 +168,8 @@ Suite *unit_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, is_told_of_what_cannot_go_whole, 0, 2);
+    tcase_add_loop_test(tcase, many_that_are_too_long_arrive_in_fragments, 0,
+                        2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
