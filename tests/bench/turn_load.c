@@ -2,23 +2,29 @@
 /* turn_load - paced RTP-like load on a TURN server, and what it cost.
  *
  *   turn_load SERVER_IP:PORT USER PASSWORD PID CLIENTS RATE SECONDS SIZE
+ *             BURST udp|tcp|tls
  *
- * Opens CLIENTS allocations over UDP, binds a channel of each to one of a few
- * peer sockets of this program, then sends RATE packets per second and
- * direction through every one for SECONDS, evenly spread. Prints one JSON
- * object:
+ * Opens CLIENTS allocations, as many at the same time as STORM says, binds a
+ * channel of each to one of a few peer sockets of this program, then sends
+ * RATE packets per second and direction through every one for SECONDS: BURST
+ * of them at once, as the packets of a video frame are, the bursts evenly
+ * spread. Prints one JSON object:
  *
- *   allocations_per_cpu_s    allocations per second of the server's CPU time
- *   rss_kib_per_allocation   growth of the server's memory
+ *   allocations_per_s        while they are opened
+ *   allocations_per_cpu_s    the same per second of the server's CPU time
+ *   rss_kib_per_allocation   growth of the server's memory, buffers of a
+ *                            connection (and its TLS) included
  *   cpu_us_per_packet        server's CPU time per packet that came through
- *   lost, p50_us, p99_us     of the packets
+ *   lost, p50_us, p99_us     of the packets, from one socket of ours to the
+ *                            other
  *
  * PID is the server's; its CPU time is read from /proc. Works with any TURN
- * server.
+ * server, and with turn_floor, which has no TURN: USER is "-" then.
  */
 #include "base/addr.h"
 #include "base/mem.h"
 #include "stun/stun_auth.h"
+#include "turn_load_conn.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,15 +40,19 @@ enum {
     BATCH = 64,
     SLOT_US = 1000, /* sending happens once a millisecond */
     HISTOGRAM = 100000,
-    PACKET_MAX = 2048,
+    PACKET_MAX = LOAD_PACKET_MAX,
     TRIES = 20,
     PEERS = 8,
+    STORM = 64, /* requests on the way */
 };
 
 struct client {
-    int fd;      /* connected to the server */
+    struct load_conn conn;
     int peer_fd; /* what it talks to */
+    uint16_t channel;
     struct addr relayed;
+    uint8_t request[PACKET_MAX / 4];
+    int request_size;
     char nonce[128];
     size_t nonce_len;
     uint8_t tid[STUN_TID_SIZE];
@@ -57,6 +67,9 @@ struct load {
     unsigned rate;
     unsigned seconds;
     unsigned size;
+    unsigned burst;
+    enum load_transport transport;
+    long rss_kib; /* of the server, before the first connection */
     struct client *clients;
     int peers[PEERS];
     int epoll;
@@ -65,12 +78,6 @@ struct load {
     uint64_t received;
     uint32_t histogram[HISTOGRAM]; /* packets per microsecond of delay */
 };
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "turn_load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static uint64_t now_us(void)
 {
@@ -92,7 +99,7 @@ static uint64_t cpu_us(int pid)
     snprintf(path, sizeof(path), "/proc/%d/task", pid);
     dir = opendir(path);
     if (!dir)
-        fail(path);
+        load_fail(path);
     while ((entry = readdir(dir)) != NULL) {
         unsigned long long ns = 0;
         FILE *file;
@@ -120,35 +127,13 @@ static long rss_kib(int pid)
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     file = fopen(path, "r");
     if (!file)
-        fail(path);
+        load_fail(path);
     while (fgets(line, sizeof(line), file)) {
         if (sscanf(line, "VmRSS: %ld", &kib) == 1)
             break;
     }
     fclose(file);
     return kib;
-}
-
-static int udp_socket(const struct addr *to)
-{
-    struct sockaddr_storage sa;
-    struct addr any = addr_any((enum addr_family)to->family, 0);
-    int size = 4 * 1024 * 1024;
-    int fd = socket(to->family == ADDR_V6 ? AF_INET6 : AF_INET,
-                    SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    socklen_t len;
-
-    if (fd < 0)
-        fail("socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    /* the peer must have the address the server may reach: bind there */
-    any = *to;
-    any.port = 0;
-    len = addr_to_sockaddr(&any, &sa);
-    if (bind(fd, (struct sockaddr *)&sa, len) < 0)
-        fail("bind");
-    return fd;
 }
 
 static struct addr bound(int fd)
@@ -159,7 +144,7 @@ static struct addr bound(int fd)
 
     if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
         addr_from_sockaddr((struct sockaddr *)&sa, &a) < 0)
-        fail("getsockname");
+        load_fail("getsockname");
     return a;
 }
 
@@ -195,47 +180,47 @@ static void remember_challenge(struct load *load, struct client *c,
     load->realm[realm.len] = '\0';
 }
 
-static void build(const struct load *load, struct client *c, uint16_t method,
-                  struct stun_writer *w, uint8_t *out)
+static void build(const struct load *load, struct client *c, uint16_t method)
 {
+    struct stun_writer w;
+
     for (size_t i = 0; i < sizeof(c->tid); i++)
         c->tid[i] = (uint8_t)rand_r(
             &(unsigned){(unsigned)now_us() + (unsigned)i * 7919});
-    stun_write_start(w, out, PACKET_MAX, STUN_REQUEST, method, c->tid);
+    stun_write_start(&w, c->request, sizeof(c->request), STUN_REQUEST, method,
+                     c->tid);
     if (method == STUN_ALLOCATE) {
-        stun_write(w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
+        stun_write(&w, STUN_REQUESTED_TRANSPORT, span_of("\x11\0\0\0", 4));
     } else {
         struct addr peer = bound(c->peer_fd);
 
-        stun_write_u32(w, STUN_CHANNEL_NUMBER, 0x40000000);
-        stun_write_xor_addr(w, STUN_XOR_PEER_ADDRESS, &peer);
+        stun_write_u32(&w, STUN_CHANNEL_NUMBER, (uint32_t)c->channel << 16);
+        stun_write_xor_addr(&w, STUN_XOR_PEER_ADDRESS, &peer);
     }
-    sign(load, c, w);
+    sign(load, c, &w);
+    c->request_size = stun_write_finish(&w);
 }
 
-/* One request and its answer. Returns the code, 0 for success. */
-static int ask(struct load *load, struct client *c, uint16_t method)
+static void say(struct client *c)
 {
-    uint8_t out[PACKET_MAX];
+    if (c->request_size > 0)
+        (void)load_conn_send(&c->conn, c->request, (size_t)c->request_size);
+}
+
+/* The answer to what was said. Returns the code, 0 for success. */
+static int hear(struct load *load, struct client *c)
+{
     uint8_t in[PACKET_MAX];
-    struct stun_writer w;
     struct stun_msg msg;
     struct span reason;
     int code = 0;
-    int size;
 
-    build(load, c, method, &w, out);
-    size = stun_write_finish(&w);
     for (int i = 0; i < TRIES; i++) {
-        struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
-        ssize_t got;
+        size_t got = load_conn_wait(&c->conn, in, 500);
 
-        if (send(c->fd, out, (size_t)size, 0) < 0 && errno != EAGAIN)
-            fail("send");
-        if (poll(&pfd, 1, 500) != 1)
-            continue;
-        got = recv(c->fd, in, sizeof(in), 0);
-        if (got <= 0 || stun_msg_read(&msg, span_of(in, (size_t)got)) < 0 ||
+        if (got == 0 && c->conn.transport == LOAD_UDP)
+            say(c);
+        if (got == 0 || stun_msg_read(&msg, span_of(in, got)) < 0 ||
             memcmp(stun_msg_tid(&msg), c->tid, STUN_TID_SIZE) != 0)
             continue;
         remember_challenge(load, c, &msg);
@@ -251,50 +236,90 @@ static int ask(struct load *load, struct client *c, uint16_t method)
     return -1;
 }
 
-static void allocate(struct load *load, struct client *c)
+/* All of `n` say it before any is heard. `want` is the code they all get. */
+static void ask(struct load *load, struct client *clients, unsigned n,
+                uint16_t method, int want)
 {
-    int code = ask(load, c, STUN_ALLOCATE);
-
-    if (code == STUN_UNAUTHENTICATED)
-        code = ask(load, c, STUN_ALLOCATE);
-    if (code != 0) {
-        fprintf(stderr, "turn_load: Allocate: %d\n", code);
-        exit(1);
+    for (unsigned i = 0; i < n; i++) {
+        build(load, &clients[i], method);
+        say(&clients[i]);
     }
+    for (unsigned i = 0; i < n; i++) {
+        int code = hear(load, &clients[i]);
+
+        if (code != want) {
+            fprintf(stderr, "turn_load: method %u: %d, not %d\n", method, code,
+                    want);
+            exit(1);
+        }
+    }
+}
+
+/* What turn_floor has instead: where the peer is, and back comes the port. */
+static void register_with_floor(const struct load *load, struct client *c,
+                                unsigned index)
+{
+    struct addr peer = bound(c->peer_fd);
+    uint8_t hello[4] = {(uint8_t)(index >> 8), (uint8_t)index,
+                        (uint8_t)(peer.port >> 8), (uint8_t)peer.port};
+    uint8_t in[PACKET_MAX];
+
+    c->channel = (uint16_t)index;
+    (void)load_conn_send(&c->conn, hello, sizeof(hello));
+    if (load_conn_wait(&c->conn, in, 5000) != 2)
+        load_fail("floor");
+    c->relayed = load->server;
+    c->relayed.port = (uint16_t)(in[0] << 8 | in[1]);
+}
+
+static void allocate_all(struct load *load)
+{
+    bool is_floor = strcmp(load->user, "-") == 0;
+
+    for (unsigned i = 0; is_floor && i < load->n; i++)
+        register_with_floor(load, &load->clients[i], i);
+    for (unsigned i = 0; !is_floor && i < load->n; i += STORM) {
+        unsigned n = load->n - i < STORM ? load->n - i : STORM;
+
+        ask(load, &load->clients[i], n, STUN_ALLOCATE, STUN_UNAUTHENTICATED);
+        ask(load, &load->clients[i], n, STUN_ALLOCATE, 0);
+    }
+}
+
+static void bind_all(struct load *load)
+{
+    for (unsigned i = 0; i < load->n && strcmp(load->user, "-") != 0; i++)
+        ask(load, &load->clients[i], 1, STUN_CHANNEL_BIND, 0);
 }
 
 static void open_clients(struct load *load)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = addr_to_sockaddr(&load->server, &sa);
-
     for (unsigned i = 0; i < PEERS; i++)
-        load->peers[i] = udp_socket(&load->server);
+        load->peers[i] = load_udp_socket(&load->server);
     for (unsigned i = 0; i < load->n; i++) {
         struct client *c = &load->clients[i];
 
-        c->fd = udp_socket(&load->server);
-        if (connect(c->fd, (struct sockaddr *)&sa, len) < 0)
-            fail("connect");
+        load_conn_open(&c->conn, load->transport, &load->server);
+        c->channel = 0x4000;
         c->peer_fd = load->peers[i % PEERS];
     }
 }
 
-static void watch_one(struct load *load, int fd, bool is_peer)
+static void watch_one(struct load *load, int fd, unsigned index)
 {
     struct epoll_event event = {.events = EPOLLIN};
 
-    event.data.u64 = (uint64_t)fd << 1 | is_peer;
+    event.data.u32 = index;
     if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-        fail("epoll_ctl");
+        load_fail("epoll_ctl");
 }
 
 static void watch(struct load *load)
 {
     for (unsigned i = 0; i < load->n; i++)
-        watch_one(load, load->clients[i].fd, false);
+        watch_one(load, load->clients[i].conn.fd, i);
     for (unsigned i = 0; i < PEERS; i++)
-        watch_one(load, load->peers[i], true);
+        watch_one(load, load->peers[i], load->n + i);
 }
 
 /* --- the load --- */
@@ -302,8 +327,9 @@ static void watch(struct load *load)
 /* ChannelData towards the relay, plain data from the peer. */
 static void send_one(struct load *load, struct client *c, bool from_peer)
 {
-    uint8_t packet[PACKET_MAX] = {0x40, 0, (uint8_t)(load->size >> 8),
-                                  (uint8_t)load->size};
+    uint8_t packet[PACKET_MAX] = {
+        (uint8_t)(c->channel >> 8), (uint8_t)c->channel,
+        (uint8_t)(load->size >> 8), (uint8_t)load->size};
     uint64_t stamp = now_us();
     ssize_t sent;
 
@@ -315,7 +341,7 @@ static void send_one(struct load *load, struct client *c, bool from_peer)
         sent = sendto(c->peer_fd, packet + 4, load->size, 0,
                       (struct sockaddr *)&sa, len);
     } else {
-        sent = send(c->fd, packet, load->size + 4, 0);
+        sent = load_conn_send(&c->conn, packet, load->size + 4);
     }
     load->sent += sent > 0;
 }
@@ -357,6 +383,25 @@ static void take(struct load *load, int fd, bool is_peer)
     } while (got == BATCH);
 }
 
+static void take_stream(struct load *load, struct load_conn *conn)
+{
+    uint8_t frame[PACKET_MAX];
+    size_t size;
+
+    while ((size = load_conn_take(conn, frame)) > 4)
+        count(load, frame + 4, size - 4, now_us());
+}
+
+static void take_event(struct load *load, unsigned index)
+{
+    if (index >= load->n)
+        take(load, load->peers[index - load->n], true);
+    else if (load->transport == LOAD_UDP)
+        take(load, load->clients[index].conn.fd, false);
+    else
+        take_stream(load, &load->clients[index].conn);
+}
+
 static void receive(struct load *load, int timeout_ms)
 {
     struct epoll_event events[BATCH];
@@ -364,9 +409,8 @@ static void receive(struct load *load, int timeout_ms)
 
     do {
         n = epoll_wait(load->epoll, events, BATCH, timeout_ms);
-        for (int i = 0; i < n; i++) {
-            take(load, (int)(events[i].data.u64 >> 1), events[i].data.u64 & 1);
-        }
+        for (int i = 0; i < n; i++)
+            take_event(load, events[i].data.u32);
         timeout_ms = 0;
     } while (n == BATCH);
 }
@@ -383,7 +427,7 @@ static void run(struct load *load, unsigned seconds)
         uint64_t due = (now_us() - start) * load->n * load->rate / 1000000;
 
         for (; done < due && done < total; done++) {
-            struct client *c = &load->clients[done % load->n];
+            struct client *c = &load->clients[done / load->burst % load->n];
 
             send_one(load, c, false);
             send_one(load, c, true);
@@ -412,19 +456,17 @@ static unsigned percentile(const struct load *load, double part)
 
 static void measure(struct load *load)
 {
-    long rss = rss_kib(load->pid);
     uint64_t cpu = cpu_us(load->pid);
+    uint64_t start = now_us();
     double allocate_cpu;
+    double allocate_s;
     double rss_each;
 
-    for (unsigned i = 0; i < load->n; i++)
-        allocate(load, &load->clients[i]);
+    allocate_all(load);
+    allocate_s = (double)(now_us() - start) / 1e6;
     allocate_cpu = (double)(cpu_us(load->pid) - cpu);
-    rss_each = (double)(rss_kib(load->pid) - rss) / load->n;
-    for (unsigned i = 0; i < load->n; i++) {
-        if (ask(load, &load->clients[i], STUN_CHANNEL_BIND) != 0)
-            fail("ChannelBind");
-    }
+    rss_each = (double)(rss_kib(load->pid) - load->rss_kib) / load->n;
+    bind_all(load);
     watch(load);
     run(load, 1); /* warm */
     load->sent = load->received = 0;
@@ -434,13 +476,15 @@ static void measure(struct load *load)
     cpu = cpu_us(load->pid) - cpu;
     printf("{\"clients\":%u,\"sent\":%llu,\"received\":%llu,"
            "\"lost_percent\":%.4f,\"cpu_us_per_packet\":%.3f,"
-           "\"allocations_per_cpu_s\":%.0f,\"rss_kib_per_allocation\":%.2f,"
+           "\"allocations_per_s\":%.0f,\"allocations_per_cpu_s\":%.0f,"
+           "\"rss_kib_per_allocation\":%.2f,"
            "\"p50_us\":%u,\"p99_us\":%u}\n",
            load->n, (unsigned long long)load->sent,
            (unsigned long long)load->received,
            100.0 * (double)(load->sent - load->received) /
                (double)(load->sent ? load->sent : 1),
            (double)cpu / (double)(load->received ? load->received : 1),
+           load->n / allocate_s,
            allocate_cpu > 0 ? load->n * 1e6 / allocate_cpu : 0.0, rss_each,
            percentile(load, 0.5), percentile(load, 0.99));
 }
@@ -450,13 +494,13 @@ int main(int argc, char **argv)
     static struct load load;
     struct rlimit files;
 
-    if (argc != 9) {
+    if (argc != 11) {
         fprintf(stderr, "usage: turn_load SERVER:PORT USER PASSWORD PID "
-                        "CLIENTS RATE SECONDS SIZE\n");
+                        "CLIENTS RATE SECONDS SIZE BURST udp|tcp|tls\n");
         return 2;
     }
     if (addr_parse(span_str(argv[1]), &load.server) < 0)
-        fail("address");
+        load_fail("address");
     load.user = argv[2];
     load.password = argv[3];
     load.pid = (int)strtoul(argv[4], NULL, 10);
@@ -464,8 +508,10 @@ int main(int argc, char **argv)
     load.rate = (unsigned)strtoul(argv[6], NULL, 10);
     load.seconds = (unsigned)strtoul(argv[7], NULL, 10);
     load.size = (unsigned)strtoul(argv[8], NULL, 10);
-    if (load.n == 0 || load.size < 8 || load.size > 1400)
-        fail("arguments");
+    load.burst = (unsigned)strtoul(argv[9], NULL, 10);
+    load.transport = load_transport_named(argv[10]);
+    if (load.n == 0 || load.burst == 0 || load.size < 8 || load.size > 1400)
+        load_fail("arguments");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
@@ -473,7 +519,8 @@ int main(int argc, char **argv)
     load.clients = mem_zarray(load.n, sizeof(*load.clients));
     load.epoll = epoll_create1(0);
     if (!load.clients || load.epoll < 0)
-        fail("start");
+        load_fail("start");
+    load.rss_kib = rss_kib(load.pid);
     open_clients(&load);
     measure(&load);
     return 0;
