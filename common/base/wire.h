@@ -76,34 +76,30 @@ static inline uint64_t wire_u64(struct wire_reader *r)
 
 struct wire_writer {
     uint8_t *start;
-    uint8_t *pos;
-    uint8_t *end;
+    size_t len;
+    size_t size;
     int err; /* 0 or ERR_LIMIT */
 };
 
 static inline struct wire_writer wire_writer(void *out, size_t size)
 {
-    uint8_t *p = out;
-
-    return (struct wire_writer){p, p, p + size, 0};
+    return (struct wire_writer){out, 0, size, 0};
 }
 
 static inline size_t wire_written(const struct wire_writer *w)
 {
-    return (size_t)(w->pos - w->start);
+    return w->len;
 }
 
 /* `len` bytes to fill in, or NULL and error. */
 static inline uint8_t *wire_grow(struct wire_writer *w, size_t len)
 {
-    uint8_t *p = w->pos;
-
-    if (w->err || (size_t)(w->end - w->pos) < len) {
+    if (w->err || w->size - w->len < len) {
         w->err = ERR_LIMIT;
         return NULL;
     }
-    w->pos += len;
-    return p;
+    w->len += len;
+    return w->start + (w->len - len);
 }
 
 static inline void wire_put(struct wire_writer *w, struct span s)

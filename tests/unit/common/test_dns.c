@@ -48,7 +48,7 @@ static uint8_t *begin_record(uint16_t type, uint32_t ttl)
 
 static void end_record(uint8_t *len)
 {
-    wire_store_u16(len, (uint16_t)(w.pos - len - 2));
+    wire_store_u16(len, (uint16_t)(w.start + w.len - len - 2));
 }
 
 static void put_srv(uint16_t priority, uint16_t weight, const char *target,
