@@ -95,7 +95,7 @@ static int finish(struct crypto_pk **ret_key, struct crypto_pk *key, int err)
 {
     static const uint8_t digest[CRYPTO_SHA256_SIZE] = {1};
     uint8_t signature[RSA_BITS_MAX / 8] = {1};
-    size_t len = 2 * CRYPTO_P256_SIZE;
+    size_t len = (size_t)2 * CRYPTO_P256_SIZE;
 
     if (err == 0) {
         switch (mbedtls_pk_get_type(&key->pk)) {
@@ -208,7 +208,7 @@ static bool verify_p256(const struct crypto_pk *key, const uint8_t *digest,
     mbedtls_mpi r, s;
     bool good;
 
-    if (signature.len != 2 * CRYPTO_P256_SIZE)
+    if (signature.len != (size_t)2 * CRYPTO_P256_SIZE)
         return false;
     mbedtls_mpi_init(&r);
     mbedtls_mpi_init(&s);
