@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "net/tls_name.h"
 #include "net/tls_private.h"
+#include "net/tls_records.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct tls_session {
     struct tls_ctx *ctx;
     struct buf out;
     struct span in;
+    struct tls_records records;
     char *server_name; /* server: asked for by the client */
     char *verify_name; /* client: whom the certificate must be for */
     size_t blocked;    /* length mbedTLS wants to see again, or 0 */
@@ -46,6 +48,7 @@ static int bio_send(void *arg, const unsigned char *data, size_t len)
     buf_put(&s->out, data, len);
     if (buf_err(&s->out))
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    tls_records_written(&s->records, data + len);
     return (int)len;
 }
 
@@ -57,6 +60,7 @@ static int bio_recv(void *arg, unsigned char *out, size_t size)
     if (n == 0)
         return s->in_ended ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
     memcpy(out, s->in.ptr, n);
+    tls_records_read(&s->records, out + n);
     s->in = span_from(s->in, n);
     return (int)n;
 }
@@ -232,6 +236,8 @@ int tls_session_handshake(struct tls_session *session)
 {
     int code;
 
+    if (!tls_records_take(&session->records, &session->ssl))
+        return -ENOMEM;
     tls_ticket_accepted = false;
     code = mbedtls_ssl_handshake(&session->ssl);
     if (tls_ticket_accepted)
@@ -239,7 +245,7 @@ int tls_session_handshake(struct tls_session *session)
     return code == 0 ? 0 : translate(session, code);
 }
 
-int tls_session_read(struct tls_session *session, void *out, size_t size)
+static int read_plain(struct tls_session *session, void *out, size_t size)
 {
     int alerts = 0;
 
@@ -265,18 +271,35 @@ int tls_session_read(struct tls_session *session, void *out, size_t size)
     return 0;
 }
 
+int tls_session_read(struct tls_session *session, void *out, size_t size)
+{
+    int n;
+
+    /* Nothing has come since the last time. */
+    if (session->records.away && session->in.len == 0 && !session->in_ended)
+        return session->notified ? 0 : -EAGAIN;
+    if (!tls_records_take(&session->records, &session->ssl))
+        return -ENOMEM;
+    n = read_plain(session, out, size);
+    tls_records_give(&session->records, &session->ssl);
+    return n;
+}
+
 int tls_session_write(struct tls_session *session, struct span plain)
 {
     int code;
 
     if (buf_len(&session->out) >= TLS_OUTPUT_HIGH)
         return -EAGAIN;
+    if (!tls_records_take(&session->records, &session->ssl))
+        return -ENOMEM;
     /* mbedTLS keeps the record it could not send and must see the very
      * length again. */
     if (session->blocked)
         plain = span_head(plain, session->blocked);
     code = mbedtls_ssl_write(&session->ssl, plain.ptr, plain.len);
     session->blocked = 0;
+    tls_records_give(&session->records, &session->ssl);
     if (code > 0)
         return code;
     if (code == MBEDTLS_ERR_SSL_WANT_WRITE)
@@ -286,8 +309,11 @@ int tls_session_write(struct tls_session *session, struct span plain)
 
 int tls_session_shutdown(struct tls_session *session)
 {
-    int code = mbedtls_ssl_close_notify(&session->ssl);
+    int code;
 
+    if (!tls_records_take(&session->records, &session->ssl))
+        return -ENOMEM;
+    code = mbedtls_ssl_close_notify(&session->ssl);
     return code == 0 ? 0 : translate(session, code);
 }
 
@@ -377,6 +403,8 @@ bool tls_session_peer_domain(const struct tls_session *session, size_t i,
 
 void tls_session_refuse(struct tls_session *session)
 {
+    if (!tls_records_take(&session->records, &session->ssl))
+        return;
     (void)mbedtls_ssl_send_alert_message(&session->ssl,
                                          MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                          MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);

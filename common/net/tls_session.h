@@ -7,9 +7,9 @@
  * an output buffer that the caller empties. -EAGAIN always means: give more
  * input, or empty the output, and call again.
  *
- * Memory: about 40 KiB a session in mbedTLS (two record buffers of 16.5 KiB
- * each that the packaged library keeps for the session's life) and 300 bytes
- * here; the output buffer's memory exists only while there is output.
+ * Memory: about 40 KiB a session during the handshake and while a record is
+ * under way, a few KiB between records (net/tls_records.h); the output
+ * buffer's memory exists only while there is output.
  */
 #ifndef NET_TLS_SESSION_H
 #define NET_TLS_SESSION_H

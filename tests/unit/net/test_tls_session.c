@@ -7,6 +7,7 @@
 #include "support_net.h"
 
 #include <errno.h>
+#include <malloc.h>
 
 static struct tls_ctx *server_ctx;
 static struct tls_ctx *client_ctx;
@@ -501,6 +502,67 @@ START_TEST(an_answer_right_behind_a_ticket_is_seen_at_once)
 }
 END_TEST
 
+/* One message each way, read to its end. */
+static void talk(void)
+{
+    struct tls_session *ends[] = {client, server};
+    char got[8];
+
+    for (int i = 0; i < 2; i++) {
+        struct tls_session *from = ends[i];
+        struct tls_session *to = ends[1 - i];
+
+        ck_assert_int_eq(tls_session_write(from, span_str("hello")), 5);
+        carry(from, to, 100000);
+        ck_assert_int_eq(tls_session_read(to, got, sizeof(got)), 5);
+        ck_assert_mem_eq(got, "hello", 5);
+        ck_assert_int_eq(tls_session_read(to, got, sizeof(got)), -EAGAIN);
+    }
+}
+
+START_TEST(idle_sessions_take_little_and_go_on)
+{
+    /* More than keep their buffers on the shelf. */
+    enum { PAIRS = 80, IDLE_MAX = 10 * 1024 };
+    struct tls_session *servers[PAIRS];
+    struct tls_session *clients[PAIRS];
+    struct tls_key_pair pair = {net_cert_file(NET_EDGE),
+                                net_key_file(NET_EDGE)};
+    struct tls_ctx_options options = {.role = TLS_SERVER,
+                                      .pairs = &pair,
+                                      .n_pairs = 1,
+                                      .max_version = _i == 0 ? TLS_VERSION_12
+                                                             : TLS_VERSION_13};
+    size_t before = 0;
+
+    ck_assert_int_eq(tls_tickets_new(&tickets, 3600), 0);
+    options.tickets = tickets;
+    server_ctx = ctx_of(&options);
+    client_ctx = net_client_ctx();
+    for (int i = 0; i < PAIRS; i++) {
+        if (i == PAIRS / 2)
+            before = mallinfo2().uordblks + mallinfo2().hblkhd;
+        sessions(&edge);
+        ck_assert_int_eq(shake(100000).server, 0);
+        talk();
+        servers[i] = server;
+        clients[i] = client;
+    }
+    before = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    ck_assert_uint_lt(before / PAIRS, IDLE_MAX); /* half the pairs, two each */
+    for (int i = 0; i < PAIRS; i++) {
+        server = servers[i];
+        client = clients[i];
+        talk();
+        talk();
+        if (i < PAIRS - 1) {
+            tls_session_free(server);
+            tls_session_free(client);
+        }
+    }
+}
+END_TEST
+
 START_TEST(garbage_is_a_tls_failure)
 {
     static const uint8_t http[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -576,6 +638,7 @@ Suite *unit_suite(void)
                         ARRAY_SIZE(held));
     tcase_add_loop_test(tc, the_end_is_told_apart_from_a_cut, 0, 2);
     tcase_add_test(tc, an_answer_right_behind_a_ticket_is_seen_at_once);
+    tcase_add_loop_test(tc, idle_sessions_take_little_and_go_on, 0, 2);
     tcase_add_test(tc, garbage_is_a_tls_failure);
     tcase_add_test(tc, flipped_bits_never_do_worse_than_fail);
     tcase_add_test(tc, every_failed_allocation_is_handled);
