@@ -75,17 +75,33 @@ static bool is_denied(const struct turn_policy *policy, const struct addr *peer)
     return cidr_list_has(policy->deny, policy->o.n_deny, &inner);
 }
 
+/* What is sent to an advertised address goes to the local one behind it, where
+ * our own listeners are, and what else this host has. */
+static bool is_closed_behind(const struct turn_policy *policy,
+                             const struct addr *peer, bool is_met)
+{
+    struct addr local = *peer;
+
+    turn_policy_to_local(policy, &local);
+    return !addr_same_ip(&local, peer) &&
+           (is_own_socket(policy, &local) ||
+            (!is_met && is_denied(policy, &local)));
+}
+
 bool turn_policy_allows(const struct turn_policy *policy,
                         const struct addr *peer)
 {
+    bool is_met;
+
     if (peer->port == 0 || addr_is_never(peer) || is_own_socket(policy, peer) ||
         is_denied(policy, peer))
         return false;
-    if (policy->o.hairpin && is_relay(policy, peer) &&
-        peer->port >= policy->o.relay_first &&
-        peer->port <= policy->o.relay_last)
-        return true;
-    if (cidr_list_has(policy->allow, policy->o.n_allow, peer))
+    is_met = policy->o.hairpin && is_relay(policy, peer) &&
+             peer->port >= policy->o.relay_first &&
+             peer->port <= policy->o.relay_last;
+    if (is_closed_behind(policy, peer, is_met))
+        return false;
+    if (is_met || cidr_list_has(policy->allow, policy->o.n_allow, peer))
         return true;
     return policy->o.public_peers && !is_special(policy, peer);
 }
@@ -136,7 +152,8 @@ enum turn_reach turn_policy_reach(const struct turn_policy *policy,
         return policy->o.hairpin && is_relay(policy, peer) ? TURN_REACH_SOME
                                                            : TURN_REACH_NONE;
     /* a part is closed: by a deny rule, or by our own listeners */
-    if (denied != TURN_REACH_NONE || is_own_host(policy, peer))
+    if (denied != TURN_REACH_NONE || is_own_host(policy, peer) ||
+        is_relay(policy, peer))
         return TURN_REACH_SOME;
     return reach;
 }

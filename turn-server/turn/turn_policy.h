@@ -7,7 +7,9 @@
  * `hairpin` is set; then the allow rules, which open holes by network and
  * port range; then our own hosts' addresses and every special-purpose network
  * are refused, 6to4 and NAT64 addresses by the IPv4 address inside them; what
- * remains is the public Internet and allowed when `public_peers` is set.
+ * remains is the public Internet and allowed when `public_peers` is set. The
+ * listeners, and but for the relay range the deny rules, hold for the local
+ * address behind an advertised one, too: that is where packets go.
  *
  * Immutable; read by any thread.
  */

@@ -178,6 +178,25 @@ START_TEST(guards_our_own_listeners_against_any_rule)
 }
 END_TEST
 
+START_TEST(guards_them_behind_the_address_we_advertise)
+{
+    options.hairpin = true;
+    own[0] = at("192.168.1.2:3478");
+    options.n_own = 1;
+    add(allow, &options.n_allow, "0.0.0.0/0");
+    make();
+    ck_assert(!allows("192.168.1.2:3478"));
+    ck_assert(!allows("8.8.4.4:3478"));
+    ck_assert(allows("8.8.4.4:22"));
+    ck_assert_int_eq(reach("8.8.4.4"), TURN_REACH_SOME);
+    add(deny, &options.n_deny, "192.168.0.0/16");
+    make();
+    ck_assert(!allows("8.8.4.4:22"));
+    ck_assert(allows("8.8.4.4:30000")); /* clients meet there */
+    ck_assert(allows("8.8.8.8:22"));
+}
+END_TEST
+
 START_TEST(opens_the_relay_range_for_clients_to_meet)
 {
     make();
@@ -231,6 +250,7 @@ Suite *unit_suite(void)
     tcase_add_test(tc, puts_deny_rules_before_allow_rules);
     tcase_add_test(tc, opens_nothing_that_can_never_be_a_peer);
     tcase_add_test(tc, guards_our_own_listeners_against_any_rule);
+    tcase_add_test(tc, guards_them_behind_the_address_we_advertise);
     tcase_add_test(tc, opens_the_relay_range_for_clients_to_meet);
     tcase_add_test(tc, maps_advertised_addresses_and_back);
     tcase_add_test(tc, handles_every_failed_allocation);
