@@ -21,11 +21,10 @@ enum { MAP_FIRST_CAPACITY = 16 };
 
 static uint64_t load64(const uint8_t *p)
 {
-    uint64_t v = 0;
-
-    for (int i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
+    /* one load where bytes lie in this order; a loop would not become one */
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
+           (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
+           (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 static uint64_t rotl(uint64_t v, int bits)
@@ -33,7 +32,7 @@ static uint64_t rotl(uint64_t v, int bits)
     return v << bits | v >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];
