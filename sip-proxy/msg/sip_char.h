@@ -19,6 +19,7 @@ enum {
     SIP_CHAR_LIST = 256,   /* where a walk over a comma list looks: " < > , */
     SIP_CHAR_NAME = 512,   /* where a parameter's name ends: = ; " */
     SIP_CHAR_VALUE = 1024, /* where an unquoted value ends: ; " */
+    SIP_CHAR_URI = 2048,   /* no space, no control character, no < > " */
 };
 
 extern const uint16_t sip_char_class[256];

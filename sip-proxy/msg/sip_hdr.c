@@ -286,13 +286,7 @@ static bool display_is_valid(struct span s)
 
 static bool uri_text_is_valid(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.ptr[i];
-
-        if (c <= 0x20 || c == 0x7F || c == '<' || c == '>' || c == '"')
-            return false;
-    }
-    return span_find(s, ':') > 0;
+    return sip_chars_are(s, SIP_CHAR_URI) && span_find(s, ':') > 0;
 }
 
 /* `<uri>` at the front of `rest`; leaves what stands behind it. */

@@ -25,14 +25,18 @@ static bool has_control(struct span s)
 {
     size_t i = 0;
 
+    s.len -= 2; /* the CRLF */
     while (i < s.len) {
         uint8_t c = s.ptr[i];
+        size_t at = s.len - i < sizeof(uint64_t) && s.len >= sizeof(uint64_t)
+                        ? s.len - sizeof(uint64_t) /* the last eight */
+                        : i;
         uint64_t v;
 
-        if (s.len - i >= sizeof(v)) {
-            memcpy(&v, s.ptr + i, sizeof(v));
+        if (s.len - at >= sizeof(v)) {
+            memcpy(&v, s.ptr + at, sizeof(v));
             if (!has_low(v)) {
-                i += sizeof(v);
+                i = at + sizeof(v);
                 continue;
             }
         }

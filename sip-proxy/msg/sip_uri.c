@@ -228,16 +228,9 @@ static bool scheme_is_valid(struct span name)
     return name.len > 0;
 }
 
-/* No white space, control characters, <, > or " anywhere. */
 static bool opaque_is_valid(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.ptr[i];
-
-        if (c <= 0x20 || c == 0x7F || c == '<' || c == '>' || c == '"')
-            return false;
-    }
-    return s.len > 0;
+    return s.len > 0 && sip_chars_are(s, SIP_CHAR_URI);
 }
 
 static int userinfo_parse(struct span text, struct sip_uri *uri)

@@ -22,6 +22,7 @@ static const struct {
     {SIP_CHAR_LIST, "\"<>,", false},
     {SIP_CHAR_NAME, "=;\"", false},
     {SIP_CHAR_VALUE, ";\"", false},
+    {SIP_CHAR_URI, ALNUM "!#$%&'()*+,-./:;=?@[\\]^_`{|}~", true},
 };
 
 START_TEST(the_table_is_the_grammar)
