@@ -251,6 +251,8 @@ static void contacts_check(struct sip_msg *msg)
     while (sip_values_next(&v)) {
         if (sip_contact_parse(v.item, &contact) < 0)
             note_fault(msg, SIP_FAULT_CONTACT);
+        else if (span_starts_nocase(contact.addr.uri, "sips:"))
+            msg->has_sips_contact = true;
     }
 }
 

@@ -135,6 +135,7 @@ struct sip_msg {
     uint32_t max_forwards; /* 0..255 */
     unsigned n_vias;       /* values, not lines */
     unsigned n_routes;
+    bool has_sips_contact; /* request: a Contact is a sips: URI */
 
     unsigned n_hdrs;
     uint8_t first[SIP_HDR_COUNT]; /* index by id, or SIP_HDR_NO_NEXT */

@@ -202,10 +202,11 @@ static void note_success(struct sip_core *core, struct sip_fork *fork,
     if (fork->method != SIP_METHOD_REGISTER || !fork->is_inward)
         return;
     SIP_COUNT(core, registers);
-    request = flow ? sip_fork_request_of(core, fork) : NULL;
     if (flow)
         flow->registered = true;
-    if (flow && request)
+    request = flow && sip_rebind_follows(flow) ? sip_fork_request_of(core, fork)
+                                               : NULL;
+    if (request)
         sip_rebind_on_registered(core, flow, request, fork->group, now);
     if (server >= 0 &&
         sip_server_path(&core->dispatch.servers[server]) == SIP_PATH_ON &&
@@ -219,12 +220,13 @@ static void note_success(struct sip_core *core, struct sip_fork *fork,
 static bool rewrite(struct sip_core *core, struct sip_fork *fork,
                     const struct sip_msg *response)
 {
+    struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
     /* Later 2xx to an INVITE come when the request is no longer kept. */
     const struct sip_msg *request =
-        fork->method == SIP_METHOD_REGISTER && response->status / 100 == 2
+        flow && flow->sips && fork->method == SIP_METHOD_REGISTER &&
+                response->status / 100 == 2
             ? sip_fork_request_of(core, fork)
             : NULL;
-    struct sip_flow *flow = sip_flows_find(core->flows, fork->flow);
 
     if (response->n_vias < 2)
         return false;

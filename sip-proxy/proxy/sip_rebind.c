@@ -203,8 +203,6 @@ void sip_rebind_on_registered(struct sip_core *core, struct sip_flow *flow,
     uint64_t tag = sip_rebind_tag(core, request, group);
     struct sip_contact contact;
 
-    if (!flow->conn || flow->names || flow->is_shared)
-        return;
     if (tag == 0 || (flow->tag != 0 && flow->tag != tag)) {
         /* A removal of all, or more than one client behind it. */
         end(core, flow, true, now);

@@ -29,7 +29,15 @@ void sip_rebind_reload(struct sip_core *core);
 uint64_t sip_rebind_tag(const struct sip_core *core,
                         const struct sip_msg *request, uint32_t group);
 
-/* A REGISTER that came over `flow` was answered with 2xx. */
+/* The client of such a connection may come back over another: it is one
+ * client, of a stream, and no partner. */
+static inline bool sip_rebind_follows(const struct sip_flow *flow)
+{
+    return flow->conn && !flow->names && !flow->is_shared;
+}
+
+/* A REGISTER that came over `flow`, which is one to follow, was answered with
+ * 2xx. */
 void sip_rebind_on_registered(struct sip_core *core, struct sip_flow *flow,
                               const struct sip_msg *request, uint32_t group,
                               uint64_t now);

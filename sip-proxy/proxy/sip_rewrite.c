@@ -104,11 +104,18 @@ static bool first_contact(const struct sip_msg *msg, struct sip_uri *ret_uri)
     return false;
 }
 
+/* Told by the parser, for requests. */
+static bool has_no_sips(const struct sip_msg *msg)
+{
+    return msg->is_request && !msg->has_sips_contact;
+}
+
 bool sip_rewrite_is_sips(const struct sip_msg *msg)
 {
     struct sip_uri uri;
 
-    return first_contact(msg, &uri) && uri.scheme == SIP_SCHEME_SIPS;
+    return !has_no_sips(msg) && first_contact(msg, &uri) &&
+           uri.scheme == SIP_SCHEME_SIPS;
 }
 
 /* Who registers; not true before the registrar says so, and never used before
@@ -117,11 +124,9 @@ static uint64_t register_tag(const struct sip_core *core,
                              const struct sip_msg *request,
                              const struct sip_route *route)
 {
-    const struct sip_flow *flow = route->flow;
-
-    if (!flow->conn || flow->names || flow->is_shared)
-        return 0;
-    return sip_rebind_tag(core, request, route->group);
+    return sip_rebind_follows(route->flow)
+               ? sip_rebind_tag(core, request, route->group)
+               : 0;
 }
 
 static void add_path(struct sip_core *core, const struct sip_msg *request,
@@ -192,6 +197,8 @@ static void lower_contacts(struct sip_core *core, const struct sip_msg *msg)
 {
     struct sip_values values = sip_values_of(msg, SIP_HDR_CONTACT);
 
+    if (has_no_sips(msg))
+        return;
     while (sip_values_next(&values)) {
         struct sip_contact contact;
         struct sip_uri uri;
@@ -332,8 +339,10 @@ static void restore_contacts(struct sip_core *core,
 {
     struct sip_values values = sip_values_of(response, SIP_HDR_CONTACT);
     struct sip_uri own;
-    bool has_own = first_contact(request, &own);
+    bool has_own = request && first_contact(request, &own);
 
+    if (!has_own && !flow->contacts[0])
+        return; /* we made nothing of it */
     while (sip_values_next(&values)) {
         struct sip_contact contact;
         struct sip_uri uri;
@@ -371,7 +380,7 @@ static void hide_overload(struct sip_core *core, const struct sip_msg *response)
 }
 
 int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
-                         const struct sip_msg *register_request,
+                         const struct sip_msg *sips_request,
                          struct sip_flow *flow, enum sip_way request_went)
 {
     struct sip_edit *edit = &core->edit;
@@ -386,8 +395,9 @@ int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
         lower_contacts(core, response);
     } else if (flow) {
         sip_privacy_outwards(core, edit, flow, response);
-        if (register_request) {
-            restore_contacts(core, response, register_request, flow);
+        if (response->method == SIP_METHOD_REGISTER &&
+            response->status / 100 == 2) {
+            restore_contacts(core, response, sips_request, flow);
             sip_outbound_answer(core, response, flow);
         }
     }

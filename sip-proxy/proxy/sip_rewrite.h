@@ -37,16 +37,16 @@ int sip_rewrite_request(struct sip_core *core, const struct sip_msg *request,
  * ones too. */
 uint32_t sip_rewrite_breadth(const struct sip_msg *request);
 
-/* A response to what sip_rewrite_request() made. `register_request`: the
- * REGISTER it answers, NULL for other methods. `flow`: the client's
- * connection, NULL when gone. */
+/* A response to what sip_rewrite_request() made. `sips_request`: the
+ * REGISTER it answers, where the client writes sips:, else NULL. `flow`: the
+ * client's connection, NULL when gone. */
 enum sip_way {
     SIP_WAY_IN,
     SIP_WAY_OUT,
 };
 
 int sip_rewrite_response(struct sip_core *core, const struct sip_msg *response,
-                         const struct sip_msg *register_request,
+                         const struct sip_msg *sips_request,
                          struct sip_flow *flow, enum sip_way request_went);
 
 /* An OPTIONS of our own to a media server, into core->out. */
