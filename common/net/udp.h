@@ -7,7 +7,10 @@
  * udp_send(), on any socket of the same ring: bytes that lie inside a slot of
  * the batch, or in its headroom, are sent from where they are, other bytes
  * are copied into a slot. At the end of the loop turn each socket's queue
- * leaves with one sendmmsg, then the slots are free again.
+ * leaves with one sendmmsg, then the slots are free again. Packets of one
+ * length that go to the same place one after the other leave in one message,
+ * which the kernel (or the interface) cuts into packets again (UDP_SEGMENT),
+ * where it can.
  *
  * Nothing is allocated per packet. UDP drops: what the kernel does not take
  * at the flush is dropped and counted.
