@@ -90,9 +90,9 @@ int sip_fork_send(struct sip_core *core, struct sip_fork *fork,
         SIP_COUNT(core, edit_failures);
         return err;
     }
-    err = sip_txns_client_new(core->txns, buf_span(&core->out),
-                              b->stream ? &stream : to, pool_id_u64(fork->id),
-                              now, &b->txn);
+    err = sip_txns_client_made(core->txns, request, passage.branch,
+                               buf_span(&core->out), b->stream ? &stream : to,
+                               pool_id_u64(fork->id), now, &b->txn);
     if (err < 0 && b->stream && !is_our_own(err)) {
         sip_size_no_stream(core, server, now);
         return sip_fork_send(core, fork, request, to, server, now);

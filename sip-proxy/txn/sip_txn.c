@@ -360,7 +360,7 @@ enum sip_match sip_txns_receive(struct sip_txns *txns,
     if (msg->is_request)
         sip_txn_server_key(txns, msg, false, key);
     else
-        sip_txn_client_key(txns, msg, key);
+        sip_txn_client_key(txns, msg, msg->via.branch, key);
     txn = map_find(&txns->by_key, span_of(key, sizeof(key)));
     if (!txn)
         return SIP_MATCH_NONE;
@@ -496,17 +496,27 @@ int sip_txns_client_new(struct sip_txns *txns, struct span request,
                         const struct sip_target *to, uint64_t user,
                         uint64_t now, struct pool_id *ret_id)
 {
+    struct sip_msg msg;
+
+    if (sip_msg_parse(&msg, request, SIP_FRAMING_DATAGRAM, &sip_limits_own) < 0)
+        return ERR_PARSE;
+    return sip_txns_client_made(txns, &msg, msg.via.branch, request, to, user,
+                                now, ret_id);
+}
+
+int sip_txns_client_made(struct sip_txns *txns, const struct sip_msg *model,
+                         struct span branch, struct span request,
+                         const struct sip_target *to, uint64_t user,
+                         uint64_t now, struct pool_id *ret_id)
+{
+    bool is_invite = model->method == SIP_METHOD_INVITE;
     uint8_t key[SIP_TXN_KEY_SIZE];
     struct sip_txn *txn;
-    struct sip_msg msg;
-    bool is_invite;
     int err;
 
-    err = sip_msg_parse(&msg, request, SIP_FRAMING_DATAGRAM, &sip_limits_own);
-    if (err < 0 || !msg.is_request || msg.method == SIP_METHOD_ACK)
+    if (!model->is_request || model->method == SIP_METHOD_ACK)
         return ERR_PARSE;
-    is_invite = msg.method == SIP_METHOD_INVITE;
-    sip_txn_client_key(txns, &msg, key);
+    sip_txn_client_key(txns, model, branch, key);
     err = txn_new(txns, is_invite ? SIP_TXN_ICT : SIP_TXN_NICT, key, request,
                   &txn);
     if (err < 0)

@@ -171,6 +171,13 @@ int sip_txns_client_new(struct sip_txns *txns, struct span request,
                         const struct sip_target *to, uint64_t user,
                         uint64_t now, struct pool_id *ret_id);
 
+/* The same with a request that was made from `model`, whose method, Call-ID
+ * and CSeq it has, and got `branch`: it need not be read again. */
+int sip_txns_client_made(struct sip_txns *txns, const struct sip_msg *model,
+                         struct span branch, struct span request,
+                         const struct sip_target *to, uint64_t user,
+                         uint64_t now, struct pool_id *ret_id);
+
 /* Cancel an INVITE client transaction: makes a CANCEL and a transaction for
  * it, with its own `user`; when the table is full the CANCEL is sent once
  * without one and `*ret_id` is {0, 0}. `extra`: whole header lines (Reason),

@@ -144,8 +144,9 @@ void sip_nist_on_life(struct sip_txns *txns, struct sip_txn *txn, uint64_t now);
 void sip_txn_server_key(const struct sip_txns *txns, const struct sip_msg *msg,
                         bool as_invite, uint8_t key[SIP_TXN_KEY_SIZE]);
 
-/* The key of a client transaction: of the request sent, or of a response. */
+/* The key of a client transaction with the branch: of the request sent, or of
+ * a response. */
 void sip_txn_client_key(const struct sip_txns *txns, const struct sip_msg *msg,
-                        uint8_t key[SIP_TXN_KEY_SIZE]);
+                        struct span branch, uint8_t key[SIP_TXN_KEY_SIZE]);
 
 #endif /* TXN_SIP_TXN_INTERNAL_H */

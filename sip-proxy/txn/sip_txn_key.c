@@ -95,7 +95,7 @@ void sip_txn_server_key(const struct sip_txns *txns, const struct sip_msg *msg,
 }
 
 void sip_txn_client_key(const struct sip_txns *txns, const struct sip_msg *msg,
-                        uint8_t key[SIP_TXN_KEY_SIZE])
+                        struct span branch, uint8_t key[SIP_TXN_KEY_SIZE])
 {
     struct digest d;
 
@@ -105,6 +105,6 @@ void sip_txn_client_key(const struct sip_txns *txns, const struct sip_msg *msg,
     add(&d, msg->call_id);
     add_number(&d, msg->cseq.number);
     add(&d, span_str("client"));
-    add(&d, msg->via.branch);
+    add(&d, branch);
     finish(&d, key);
 }
