@@ -15,6 +15,8 @@
 enum {
     /* Full batches one socket may take in a turn before the others' turn. */
     ROUNDS = 4,
+    /* Places for packets made ready where few came the last time. */
+    ASK_MIN = 4,
 };
 
 static void read_control(struct msghdr *hdr, struct udp_packet *packet)
@@ -70,9 +72,9 @@ static unsigned take_slots(struct udp *udp, uint16_t *slots)
     struct udp_ring *ring = udp->ring;
     unsigned n = 0;
 
-    if (ring->n_spare < udp->batch)
+    if (ring->n_spare < udp->ask)
         udp_ring_flush(ring);
-    for (; n < udp->batch; n++) {
+    for (; n < udp->ask; n++) {
         struct msghdr *hdr = &ring->in.msgs[n].msg_hdr;
         int slot = udp_slot_take(ring);
 
@@ -107,6 +109,17 @@ static void count_received(struct udp *udp, const struct udp_packet *packets,
     stats_add(&udp->ring->stats.truncated, truncated);
 }
 
+/* Each place costs even when nothing comes to lie in it: twice as many as came
+ * the last time, all when that was not enough. */
+static void adapt(struct udp *udp, unsigned asked, unsigned got)
+{
+    udp->ask = got == asked ? udp->batch : got * 2;
+    if (udp->ask < ASK_MIN)
+        udp->ask = ASK_MIN;
+    if (udp->ask > udp->batch)
+        udp->ask = udp->batch;
+}
+
 /* Receive and hand on one batch. True when more may be waiting. The socket
  * can be closing afterwards, but its struct is there until the loop's closing
  * phase. */
@@ -115,11 +128,13 @@ static bool receive_batch(struct udp *udp)
     struct udp_packet packets[UDP_BATCH_MAX];
     uint16_t slots[UDP_BATCH_MAX] = {0};
     struct udp_ring *ring = udp->ring;
-    unsigned n = take_slots(udp, slots);
+    unsigned asked = take_slots(udp, slots);
+    unsigned n = asked;
     int got = recvmmsg(udp->fd, ring->in.msgs, n, 0, NULL);
     int err = errno;
     unsigned used = got > 0 ? (unsigned)got : 0;
 
+    adapt(udp, asked, used);
     while (n > used)
         udp_slot_give(ring, slots[--n]);
     if (got < 0 && err != EAGAIN && err != EINTR) {
@@ -136,7 +151,7 @@ static bool receive_batch(struct udp *udp)
     udp->on_packets(udp, packets, used, udp->arg);
     while (used > 0)
         udp_slot_give(ring, slots[--used]);
-    return (unsigned)got == udp->batch;
+    return (unsigned)got == asked;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -246,6 +261,7 @@ int udp_open(struct udp **ret_udp, struct udp_ring *ring,
     udp->batch = options->batch ? options->batch : UDP_BATCH_MAX;
     if (udp->batch > ring->n_slots / 2)
         udp->batch = ring->n_slots / 2;
+    udp->ask = udp->batch;
     udp->on_packets = options->on_packets;
     udp->on_report = options->on_report;
     udp->arg = options->arg;

@@ -78,7 +78,8 @@ struct udp {
     struct addr bound;
     struct addr too_long; /* whereto a packet was that the kernel refused */
     int fd;
-    unsigned batch;
+    unsigned batch;   /* the most packets to ask for at once */
+    unsigned ask;     /* what is asked for now */
     uint8_t fragment; /* enum udp_fragment */
     bool can_join;    /* the kernel cuts messages into packets */
     uint8_t join_refused;
