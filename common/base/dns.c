@@ -35,6 +35,22 @@ static bool add_label(struct span label, char *out, size_t *len)
     return true;
 }
 
+/* A label of `size` bytes; that of 0 ends the name. */
+static int take_label(struct wire_reader *at, uint8_t size, char *out,
+                      size_t *len)
+{
+    struct span label = wire_take(at, size);
+
+    if (at->err)
+        return ERR_PARSE;
+    if (!out)
+        return 0;
+    if (size && !add_label(label, out, len))
+        return ERR_PARSE;
+    out[*len] = '\0';
+    return 0;
+}
+
 /* A name at the reader's place, which goes on behind it. `out` may be NULL to
  * pass over it; else DNS_NAME_MAX + 1 bytes. Jumps go backwards only, so they
  * end (RFC 1035 4.1.4). */
@@ -51,17 +67,12 @@ static int take_name(struct span message, struct wire_reader *r, char *out)
         if (at.err || (size & 0xC0) == 0x40 || (size & 0xC0) == 0x80)
             return ERR_PARSE;
         if ((size & 0xC0) == 0) {
-            struct span label = wire_take(&at, size);
-
-            if (at.err || (out && size && !add_label(label, out, &len)))
+            if (take_label(&at, size, out, &len) < 0)
                 return ERR_PARSE;
             if (!jumped)
                 *r = at;
-            if (size == 0) {
-                if (out)
-                    out[len] = '\0';
+            if (size == 0)
                 return 0;
-            }
             continue;
         }
         to = (size_t)(size & 0x3F) << 8 | wire_u8(&at);
