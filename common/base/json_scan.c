@@ -293,40 +293,57 @@ static int scan_name(struct span *s, struct span *ret_name)
     return 0;
 }
 
-/* One value with all its parts; `open` holds the brackets that are open. */
+/* The brackets that are open, as what closes them. */
+struct scan_open {
+    size_t depth;
+    char end[JSON_SCAN_DEPTH];
+};
+
+/* To the next value of the innermost object or array: behind its name. */
+static int scan_next(struct span *s, const struct scan_open *open)
+{
+    struct span name;
+
+    return open->end[open->depth - 1] == '}' ? scan_name(s, &name) : 0;
+}
+
+/* Behind an opening bracket. Returns 1 when a value follows, 0 when it was
+ * closed at once. */
+static int scan_into(struct span *s, enum json_scan_kind kind,
+                     struct scan_open *open)
+{
+    char end = kind == JSON_SCAN_OBJECT ? '}' : ']';
+
+    if (open->depth == JSON_SCAN_DEPTH)
+        return ERR_LIMIT;
+    if (take(s, end))
+        return 0;
+    open->end[open->depth++] = end;
+    return scan_next(s, open) < 0 ? ERR_PARSE : 1;
+}
+
+/* One value with all its parts. */
 static int scan_value(struct span *s, struct json_scan_value *ret_value)
 {
-    char open[JSON_SCAN_DEPTH];
+    struct scan_open open = {.depth = 0};
     struct json_scan_value v;
-    struct span name;
-    size_t depth = 0;
 
     for (bool first = true;; first = false) {
         int err = scan_begin(s, &v);
 
+        if (err == 0 && first)
+            *ret_value = v;
+        if (err == 0 && v.kind >= JSON_SCAN_ARRAY)
+            err = scan_into(s, v.kind, &open);
         if (err < 0)
             return err;
-        if (first)
-            *ret_value = v;
-        if (v.kind >= JSON_SCAN_ARRAY) {
-            char end = v.kind == JSON_SCAN_OBJECT ? '}' : ']';
-
-            if (depth == JSON_SCAN_DEPTH)
-                return ERR_LIMIT;
-            open[depth++] = end;
-            if (!take(s, end)) {
-                if (end == '}' && scan_name(s, &name) < 0)
-                    return ERR_PARSE;
-                continue;
-            }
-            depth--;
-        }
-        while (depth > 0 && take(s, open[depth - 1]))
-            depth--;
-        if (depth == 0)
+        if (err > 0)
+            continue;
+        while (open.depth > 0 && take(s, open.end[open.depth - 1]))
+            open.depth--;
+        if (open.depth == 0)
             break;
-        if (!take(s, ',') ||
-            (open[depth - 1] == '}' && scan_name(s, &name) < 0))
+        if (!take(s, ',') || scan_next(s, &open) < 0)
             return ERR_PARSE;
     }
     if (ret_value->kind >= JSON_SCAN_ARRAY)
