@@ -73,8 +73,9 @@ static int add(struct jwt_keys *keys, struct jwt_key key, struct buf *why)
 static int add_secret(struct jwt_keys *keys, struct span secret, char *kid,
                       struct buf *why)
 {
-    struct jwt_key key = {.alg = JWT_HS256, .kid = kid};
+    struct jwt_key key = {.alg = JWT_HS256};
 
+    key.kid = kid;
     if (secret.len < JWT_SECRET_MIN) {
         key_clear(&key);
         return refuse(why, "the secret is shorter than 32 bytes");
@@ -91,8 +92,9 @@ static int add_secret(struct jwt_keys *keys, struct span secret, char *kid,
 static int add_pk(struct jwt_keys *keys, int err, struct crypto_pk *pk,
                   char *kid, struct buf *why)
 {
-    struct jwt_key key = {.kid = kid};
+    struct jwt_key key = {.pk = NULL};
 
+    key.kid = kid;
     if (err < 0) {
         key_clear(&key);
         if (err == ERR_DENIED)
