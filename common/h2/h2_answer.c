@@ -60,6 +60,7 @@ static int send_trailers(struct h2_server *h2, int32_t id, struct span lines)
     return nghttp2_submit_trailer(h2->session, id, list, n);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *out,
                        size_t size, uint32_t *flags,
                        nghttp2_data_source *source, void *user)

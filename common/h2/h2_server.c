@@ -96,6 +96,7 @@ static bool is_bomb(const struct h2_server *h2)
     return h2->block.size > (most > BOMB_MIN ? most : BOMB_MIN);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
                      const uint8_t *name, size_t name_len, const uint8_t *value,
                      size_t value_len, uint8_t flags, void *user)
@@ -112,7 +113,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
     return 0;
 }
 
-/* nghttp2 would leave such a field out and go on. */
+/* nghttp2 would leave such a field out and go on.
+ * NOLINTNEXTLINE(readability-function-size) */
 static int on_invalid_header(nghttp2_session *session,
                              const nghttp2_frame *frame, const uint8_t *name,
                              size_t name_len, const uint8_t *value,
@@ -302,8 +304,8 @@ static int new_session(struct h2_server *h2)
     if (err == 0) {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
-        nghttp2_option_set_max_send_header_block_length(option,
-                                                        2 * H2_HEAD_MAX);
+        nghttp2_option_set_max_send_header_block_length(
+            option, (size_t)2 * H2_HEAD_MAX);
         nghttp2_option_set_max_outbound_ack(option, OUTPUT_FRAMES);
         err = nghttp2_session_server_new3(&h2->session, callbacks, h2, option,
                                           &memory);
