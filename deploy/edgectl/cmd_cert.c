@@ -82,7 +82,7 @@ int cmd_cert(const struct ctl_args *args)
     const char *names[NAMES_MAX], *key = ctl_args_value(args, "key");
     struct buf out, error, key_file;
     struct look look = {.args = args, .out = &out, .error = &error};
-    uint64_t days;
+    uint64_t days = 21;
     int code = CTL_USAGE;
     size_t n = 0;
 
@@ -93,7 +93,7 @@ int cmd_cert(const struct ctl_args *args)
     buf_init(&out, (size_t)16 * FILE_MAX);
     buf_init(&error, CTL_ERROR_MAX);
     buf_init(&key_file, (size_t)2 * FILE_MAX);
-    if (ctl_args_number(args, "days", 0, 3650, 21, &error, &days) == 0 &&
+    if (ctl_args_number(args, "days", 0, 3650, &error, &days) == 0 &&
         (!key || read_pem(key, &key_file, &error) == 0)) {
         look.question = (struct ctl_cert_question){
             .key = buf_span(&key_file),

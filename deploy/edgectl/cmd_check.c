@@ -141,7 +141,7 @@ static int read_question(struct question *q, struct buf *error)
 {
     const struct ctl_args *args = q->args;
     struct ctl_check_env *env = &q->env;
-    uint64_t days, skew;
+    uint64_t days = 21, skew = 30;
     int err;
 
     env->checks = &q->checks;
@@ -165,9 +165,9 @@ static int read_question(struct question *q, struct buf *error)
     if (err == 0)
         err = parse_dns(q, error);
     if (err == 0)
-        err = ctl_args_number(args, "days", 0, 3650, 21, error, &days);
+        err = ctl_args_number(args, "days", 0, 3650, error, &days);
     if (err == 0)
-        err = ctl_args_number(args, "skew", 1, 86400, 30, error, &skew);
+        err = ctl_args_number(args, "skew", 1, 86400, error, &skew);
     if (err == 0)
         err = load_ca(q, error);
     if (err == 0)

@@ -336,9 +336,12 @@ static int read_args(const struct ctl_args *args, struct probe *probe,
         return ERR_PARSE;
     }
     probe->address = ctl_args_value(args, "address");
-    if (ctl_args_number(args, "seconds", 1, 600, 10, error, &probe->seconds) ||
-        ctl_args_number(args, "rate", 1, 150, 50, error, &probe->rate) ||
-        ctl_args_number(args, "size", PACKET_MIN, PACKET_MAX, 172, error,
+    probe->seconds = 10;
+    probe->rate = 50;
+    probe->size = 172;
+    if (ctl_args_number(args, "seconds", 1, 600, error, &probe->seconds) ||
+        ctl_args_number(args, "rate", 1, 150, error, &probe->rate) ||
+        ctl_args_number(args, "size", PACKET_MIN, PACKET_MAX, error,
                         &probe->size))
         return ERR_PARSE;
     return ctl_make_user(args, cred, &probe->user, error);

@@ -140,12 +140,12 @@ int cmd_top(const struct ctl_args *args)
 {
     const struct sigaction action = {.sa_handler = on_signal};
     struct ctl_targets targets;
-    uint64_t seconds;
+    uint64_t seconds = 1;
     struct buf error;
     int err;
 
     buf_init(&error, CTL_ERROR_MAX);
-    if (ctl_args_number(args, "every", 1, 3600, 1, &error, &seconds) < 0)
+    if (ctl_args_number(args, "every", 1, 3600, &error, &seconds) < 0)
         return ctl_fail(args, &error, CTL_USAGE);
     err = ctl_targets_find(args, 0, &error, &targets);
     if (err < 0)

@@ -122,19 +122,20 @@ const char *ctl_args_nth(const struct ctl_args *args, const char *name,
 }
 
 int ctl_args_number(const struct ctl_args *args, const char *name, uint64_t min,
-                    uint64_t max, uint64_t fallback, struct buf *error,
-                    uint64_t *ret_value)
+                    uint64_t max, struct buf *error, uint64_t *value)
 {
     const char *text = ctl_args_value(args, name);
-    uint64_t value = fallback;
+    uint64_t given;
 
-    if (text && (span_to_u64(span_str(text), max, &value) < 0 || value < min)) {
+    if (!text)
+        return 0;
+    if (span_to_u64(span_str(text), max, &given) < 0 || given < min) {
         buf_printf(error, "--%s: \"%s\" is not a number from %llu to %llu\n",
                    name, text, (unsigned long long)min,
                    (unsigned long long)max);
         return ERR_PARSE;
     }
-    *ret_value = value;
+    *value = given;
     return 0;
 }
 

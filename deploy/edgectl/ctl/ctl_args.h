@@ -69,11 +69,10 @@ const char *ctl_args_value(const struct ctl_args *args, const char *name);
 const char *ctl_args_nth(const struct ctl_args *args, const char *name,
                          size_t n);
 
-/* A decimal number from `min` to `max`; `fallback` when not given.
- * Returns 0, or ERR_PARSE (said in `error`). */
+/* A decimal number from `min` to `max`; `value` stays as it is when none is
+ * given. Returns 0, or ERR_PARSE (said in `error`). */
 int ctl_args_number(const struct ctl_args *args, const char *name, uint64_t min,
-                    uint64_t max, uint64_t fallback, struct buf *error,
-                    uint64_t *ret_value);
+                    uint64_t max, struct buf *error, uint64_t *value);
 
 const struct ctl_command *ctl_command_find(const struct ctl_command *commands,
                                            size_t n, const char *name);
