@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PIECE = 16 * 1024 }; /* read at a time */
+
 uint64_t ctl_client_now(void)
 {
     struct timespec ts;
@@ -175,13 +177,13 @@ static int receive(int fd, struct buf *in, struct span *ret_body,
                    uint64_t deadline)
 {
     for (;;) {
-        uint8_t *room = buf_reserve(in, 16 * 1024);
+        uint8_t *room = buf_reserve(in, PIECE);
         int status = wait_for(fd, POLLIN, deadline);
         ssize_t n;
 
         if (!room || status < 0)
             return room ? status : buf_err(in);
-        n = recv(fd, room, 16 * 1024, MSG_DONTWAIT);
+        n = recv(fd, room, PIECE, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (n < 0)

@@ -29,8 +29,10 @@ static const struct {
 const char *ctl_cert_id(enum ctl_cert_finding_id id, char out[32])
 {
     (void)snprintf(out, 32, "%s", kinds[id].name);
-    for (char *c = out; *c; c++)
-        *c = *c == '_' ? '-' : *c;
+    for (char *c = out; *c; c++) {
+        if (*c == '_')
+            *c = '-';
+    }
     return out;
 }
 
