@@ -262,9 +262,9 @@ static struct turn_pipe *pipe_new(struct turn_worker *w)
     if (!pipe)
         return NULL;
     pipe->w = w;
-    for (uint8_t i = 0; i < WAYS; i++) {
+    for (unsigned i = 0; i < WAYS; i++) {
         pipe->ways[i].pipe = pipe;
-        pipe->ways[i].to = i;
+        pipe->ways[i].to = (uint8_t)i;
         alarm_init(&pipe->ways[i].pay, w->worker, on_pay);
     }
     return pipe;

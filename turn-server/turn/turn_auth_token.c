@@ -37,7 +37,8 @@ static void name_session(struct turn_identity *who, struct span kid)
     memcpy(who->token_name, kid.ptr, kid.len);
     who->token_name[kid.len] = '/';
     text_hex(span_of(digest, SESSION_BYTES), who->token_name + kid.len + 1);
-    who->quota_name = span_of(who->token_name, kid.len + 1 + 2 * SESSION_BYTES);
+    who->quota_name =
+        span_of(who->token_name, kid.len + 1 + (size_t)2 * SESSION_BYTES);
 }
 
 static bool open_token(struct turn_core *core, struct turn_request *rq)

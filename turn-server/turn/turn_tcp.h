@@ -48,25 +48,25 @@ struct turn_tcp_env {
     void (*close)(void *arg, void *pipe);
 };
 
-/* A peer has connected to an allocation's relayed address. Returns 0 and the
- * connection's name; ERR_DENIED or ERR_LIMIT: close it, the pipe is not
+/* `from` has connected to the relayed address of allocation `id`. Returns 0 and
+ * the connection's name; ERR_DENIED or ERR_LIMIT: close it, the pipe is not
  * ours. */
-int turn_core_on_tcp_accept(struct turn_core *core, struct pool_id alloc,
-                            const struct addr *peer, void *pipe, uint64_t now,
+int turn_core_on_tcp_accept(struct turn_core *core, struct pool_id id,
+                            const struct addr *from, void *pipe, uint64_t now,
                             struct pool_id *ret_conn);
 
-/* What env.connect() began has succeeded. */
-void turn_core_on_tcp_open(struct turn_core *core, struct pool_id conn,
+/* What env.connect() began has succeeded, of connection `id`. */
+void turn_core_on_tcp_open(struct turn_core *core, struct pool_id id,
                            uint64_t now);
 
 /* The pipe is gone, or could not be made. Not after env.close(). */
-void turn_core_on_tcp_closed(struct turn_core *core, struct pool_id conn,
+void turn_core_on_tcp_closed(struct turn_core *core, struct pool_id id,
                              uint64_t now);
 
 /* `len` bytes have gone through the pipe to the peer (0) or to the client
  * (1). Returns 0, or the time before which no more may be read in that
  * direction; then ask again with `len` 0. */
-uint64_t turn_core_on_tcp_data(struct turn_core *core, struct pool_id conn,
+uint64_t turn_core_on_tcp_data(struct turn_core *core, struct pool_id id,
                                unsigned direction, size_t len, uint64_t now);
 
 /* The core a frame from a client must be brought to: for a ConnectionBind
