@@ -140,18 +140,11 @@ bool web_url_location(struct buf *out, const struct web_url_view *v,
     }
     if (v->host.len == 0 || !split(value, &secure, &host, &rest))
         return false;
-    if (names_backend(v->backend, &host,
-                      host.port ? host.port
-                      : secure  ? 443
-                                : 80)) {
-        put_origin(out, v);
-        if (changes_path(v->route, rest))
-            put_path(out, v, rest);
-        else
-            buf_put_span(out, rest);
-        return true;
-    }
-    if (!names_us_badly(v, secure, &host))
+    if (!names_backend(v->backend, &host,
+                       host.port ? host.port
+                       : secure  ? 443
+                                 : 80) &&
+        !names_us_badly(v, secure, &host))
         return false;
     put_origin(out, v);
     if (changes_path(v->route, rest))
