@@ -381,17 +381,44 @@ void sip_conn_accept(struct sip_worker *w, struct stream *stream,
     alarm_set(&c->alarm, now + sip_worker_config(w)->handshake_timeout);
 }
 
+/* Open a stream to `to`; `target` says with whom over TLS. */
+static int open_stream(struct sip_worker *w, const struct sip_target *to,
+                       struct stream_target *target, struct sip_conn **ret_conn)
+{
+    struct sip_conn *c = conn_new(w, to->listener);
+    struct stream *stream;
+    int err;
+
+    if (!c)
+        return -ENOMEM;
+    target->to = to->remote;
+    if (!addr_is_any(&to->local)) {
+        target->from = to->local;
+        target->from.port = 0;
+    }
+    target->timeout_ms = (unsigned)sip_worker_config(w)->connect_timeout;
+    target->tos = (uint8_t)(sip_worker_config(w)->dscp << 2);
+    target->options.max_queued = QUEUE;
+    target->options.keepalive_s = 30;
+    c->from.remote = to->remote;
+    c->from.flow = to->flow;
+    c->has_spoken = true; /* it is us who speak first */
+    err = stream_connect(&stream, w->worker, target, &events, c);
+    if (err < 0) {
+        buf_deinit(&c->in);
+        mem_free(c);
+        return err;
+    }
+    adopt(c, stream);
+    *ret_conn = c;
+    return 0;
+}
+
 static int connect_to(struct sip_worker *w, const struct sip_target *to,
                       struct sip_conn **ret_conn)
 {
-    struct sip_conn *c;
-    struct stream *stream;
     char name[ADDR_TEXT_SIZE];
-    struct stream_target target = {
-        .to = to->remote,
-        .timeout_ms = (unsigned)sip_worker_config(w)->connect_timeout,
-        .tos = (uint8_t)(sip_worker_config(w)->dscp << 2),
-        .options = {.max_queued = QUEUE, .keepalive_s = 30}};
+    struct stream_target target = {.tls = NULL};
     int err;
 
     if (!sip_core_is_server(w->core, to))
@@ -405,27 +432,13 @@ static int connect_to(struct sip_worker *w, const struct sip_target *to,
         if (!target.tls)
             return ERR_TLS;
     }
-    c = conn_new(w, to->listener);
-    if (!c)
-        return -ENOMEM;
-    if (!addr_is_any(&to->local)) {
-        target.from = to->local;
-        target.from.port = 0;
-    }
-    c->from.remote = to->remote;
-    c->has_spoken = true; /* it is us who speak first */
-    err = stream_connect(&stream, w->worker, &target, &events, c);
-    if (err < 0) {
-        buf_deinit(&c->in);
-        mem_free(c);
+    err = open_stream(w, to, &target, ret_conn);
+    if (err < 0)
         return err;
-    }
-    adopt(c, stream);
-    if (!c->is_mapped) { /* nobody would find it again */
-        drop(c);
+    if (!(*ret_conn)->is_mapped) { /* nobody would find it again */
+        drop(*ret_conn);
         return ERR_LIMIT;
     }
-    *ret_conn = c;
     return 0;
 }
 
@@ -448,39 +461,18 @@ int sip_conn_dial(struct sip_worker *w, const struct sip_target *to,
 {
     char domain[SIP_SENT_BY_MAX + 256];
     struct stream_target target = {
-        .to = to->remote,
-        .tls = w->tls.partners,
-        .server_name = sni,
-        .verify_name = domain,
-        .timeout_ms = (unsigned)sip_worker_config(w)->connect_timeout,
-        .tos = (uint8_t)(sip_worker_config(w)->dscp << 2),
-        .options = {.max_queued = QUEUE, .keepalive_s = 30}};
+        .tls = w->tls.partners, .server_name = sni, .verify_name = domain};
     struct sip_conn *c;
-    struct stream *stream;
     int err;
 
     if (!target.tls)
         return ERR_TLS;
-    c = conn_new(w, to->listener);
-    if (!c)
-        return -ENOMEM;
     /* RFC 5922 section 4: the domain that was asked for, not the host that
      * DNS has named for it. */
     (void)snprintf(domain, sizeof(domain), "sip:%s", name);
-    if (!addr_is_any(&to->local)) {
-        target.from = to->local;
-        target.from.port = 0;
-    }
-    c->from.remote = to->remote;
-    c->from.flow = to->flow;
-    c->has_spoken = true;
-    err = stream_connect(&stream, w->worker, &target, &events, c);
-    if (err < 0) {
-        buf_deinit(&c->in);
-        mem_free(c);
+    err = open_stream(w, to, &target, &c);
+    if (err < 0)
         return err;
-    }
-    adopt(c, stream);
     *ret_link = &c->link;
     return 0;
 }
