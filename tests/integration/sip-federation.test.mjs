@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { once } from "node:events";
 import path from "node:path";
 import tls from "node:tls";
 import { after, before, describe, test } from "node:test";
@@ -63,7 +64,8 @@ async function tlsServer({ certificate, ca, tlsPort }) {
     });
   });
   server.on("tlsClientError", () => {});
-  await new Promise((done) => server.listen(tlsPort, "127.0.0.1", done));
+  server.listen(tlsPort, "127.0.0.1");
+  await once(server, "listening");
   return { seen, stop() {
     for (const s of sockets) s.destroy();
     return new Promise((done) => server.close(done));
