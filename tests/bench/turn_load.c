@@ -104,6 +104,9 @@ static uint64_t cpu_us(int pid)
         unsigned long long ns = 0;
         FILE *file;
 
+        /* ".." has a schedstat as well: the main thread's once more */
+        if (entry->d_name[0] == '.')
+            continue;
         snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid,
                  entry->d_name);
         file = fopen(path, "r");
