@@ -228,8 +228,7 @@ static enum progress progress_of(size_t queued, size_t unacked, size_t least,
     return moves ? MOVES : STUCK;
 }
 
-/* What a client has to take between two looks at it. */
-static size_t least_of(const struct web_limits *limits)
+size_t exchange_least(const struct web_limits *limits)
 {
     return (size_t)(limits->body_rate * limits->write_ms / 1000);
 }
@@ -250,8 +249,9 @@ void exchange_on_timeout(struct web_exchange *x)
         fail_for(x, 503, 1);
         return;
     }
-    client = progress_of(session_queued(s), s->ops->unacked(s),
-                         least_of(&x->view->site->limits), &x->client_queued);
+    client =
+        progress_of(session_queued(s), s->ops->unacked(s),
+                    exchange_least(&x->view->site->limits), &x->client_queued);
     if (x->link && x->link->io)
         upstream = progress_of(core->env.queued(core->env.arg, x->link->io),
                                core->env.unacked(core->env.arg, x->link->io), 0,
@@ -272,15 +272,20 @@ void exchange_on_timeout(struct web_exchange *x)
     }
 }
 
+void exchange_fill(struct web_exchange *x)
+{
+    if (x->reader)
+        reader_pump(x);
+    else if (x->link)
+        link_update_reading(x->link);
+}
+
 void exchange_on_client_room(struct web_exchange *x)
 {
     if (!x->link && !x->reader)
         return;
     exchange_update_due(x);
-    if (x->reader)
-        reader_pump(x);
-    else
-        link_update_reading(x->link);
+    exchange_fill(x);
 }
 
 /* ---- towards the back end ---- */

@@ -51,6 +51,9 @@ struct web_h2_stream {
     bool has_length;
     uint64_t length_left; /* of the content that was announced */
     size_t last_out;      /* when we last looked whether the client reads */
+    size_t last_unacked;
+    bool has_looked;
+    size_t taken; /* by the client, since it was given more time */
 };
 
 static inline struct web_h2 *h2_of(const struct web_session *s)

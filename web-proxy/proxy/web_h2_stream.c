@@ -110,16 +110,23 @@ static bool stream_is_full(const struct web_session *s, size_t max)
     return len > max || (len > 0 && st->conn->out_total > TOTAL_MAX);
 }
 
-/* Nothing follows; the stream goes when the client has taken it all. */
-static void say_last(struct web_h2_stream *st)
+/* From here on the client has its time again. */
+static void begin_wait(struct web_h2_stream *st)
 {
     struct web_core *core = st->s.core;
 
+    st->last_out = content_len(st);
+    st->has_looked = false;
+    session_set_due(&st->s, core->now + core->view->site->limits.write_ms);
+}
+
+/* Nothing follows; the stream goes when the client has taken it all. */
+static void say_last(struct web_h2_stream *st)
+{
     st->s.state = WEB_SESSION_CLOSING;
     st->finished = true;
-    st->last_out = content_len(st);
     session_forget_request(&st->s);
-    session_set_due(&st->s, core->now + core->view->site->limits.write_ms);
+    begin_wait(st);
     get_ready(st);
 }
 
@@ -180,6 +187,7 @@ size_t h2_stream_take(struct web_h2_stream *st, uint8_t *out, size_t size,
         memcpy(out, in.ptr, in.len);
         buf_consume(&st->out, in.len);
         st->conn->out_total -= in.len;
+        st->taken += in.len;
         if (list_is_empty(&st->moved))
             list_push_back(&st->conn->moved, &st->moved);
     }
@@ -197,17 +205,52 @@ void h2_stream_on_answered(struct web_h2_stream *st)
         session_set_due(s, s->core->now + LINGER_MS);
 }
 
+/* Drop by drop is not enough: a stream is cheap for the client, and holds a
+ * connection of the back end. */
+static bool has_taken_enough(struct web_h2_stream *st)
+{
+    const struct web_limits *limits = &st->s.core->view->site->limits;
+
+    if (content_len(st) > 0 && st->taken < exchange_least(limits))
+        return false;
+    st->taken = 0;
+    return true;
+}
+
 void h2_stream_on_moved(struct web_h2_stream *st)
 {
     struct web_session *s = &st->s;
-    struct web_core *core = s->core;
+    bool enough = has_taken_enough(st);
 
     if (st->said)
         return; /* it has another time */
-    if (s->state == WEB_SESSION_CLOSING)
-        session_set_due(s, core->now + core->view->site->limits.write_ms);
-    else if (s->exchange)
+    if (s->state == WEB_SESSION_CLOSING && enough)
+        begin_wait(st);
+    else if (s->exchange && enough)
         exchange_on_client_room(s->exchange);
+    else if (s->exchange)
+        exchange_fill(s->exchange);
+}
+
+static bool is_less(size_t now, size_t last, size_t least)
+{
+    return now < last && last - now >= (least < last ? least : last);
+}
+
+/* Has it taken enough since we looked last? What the kernel holds counts, too,
+ * from the first look on: asking costs more than most answers. */
+static bool moves(struct web_h2_stream *st)
+{
+    size_t least = exchange_least(&st->s.core->view->site->limits);
+    size_t out = content_len(st), unacked = stream_unacked(&st->s);
+    bool acks = st->has_looked ? is_less(unacked, st->last_unacked, least)
+                               : unacked > 0;
+    bool moves = acks || is_less(out, st->last_out, least);
+
+    st->last_out = out;
+    st->last_unacked = unacked;
+    st->has_looked = true;
+    return moves;
 }
 
 /* Answered, but the client does not read it. */
@@ -224,8 +267,7 @@ static void stream_on_timer(struct web_session *s)
         h2_mark(st->conn);
         return;
     }
-    if (content_len(st) < st->last_out) {
-        st->last_out = content_len(st);
+    if (moves(st)) {
         session_set_due(s, core->now + core->view->site->limits.write_ms);
         return;
     }

@@ -370,6 +370,10 @@ void exchange_redirect(struct web_exchange *x, int status,
                        struct span location);
 /* The client takes more of the answer. */
 void exchange_on_client_room(struct web_exchange *x);
+/* It takes some, but not so much that it would be given more time. */
+void exchange_fill(struct web_exchange *x);
+/* What a client has to take between two looks at it, bytes. */
+size_t exchange_least(const struct web_limits *limits);
 /* Its server gave no answer: that speaks against the server. */
 void exchange_blame(struct web_exchange *x);
 void exchange_update_due(struct web_exchange *x);

@@ -674,6 +674,67 @@ START_TEST(a_client_that_takes_nothing_is_given_up)
 }
 END_TEST
 
+/* Windows for `n` bytes every 20 seconds, until the stream is gone or `looks`
+ * times; how often. */
+static int drips(int32_t id, int32_t n, int looks)
+{
+    int i = 0;
+
+    for (; i < looks && h2_seen_of(c, id)->reset < 0; i++) {
+        ck_assert_int_eq(nghttp2_submit_window_update(c->session, 0, id, n), 0);
+        ck_assert_int_eq(nghttp2_submit_window_update(c->session, 0, 0, n), 0);
+        h2_pump(c);
+        fake_sleep(20000);
+        h2_pump(c);
+    }
+    return i;
+}
+
+/* The back end has said all, or still has much to say. */
+static int32_t ask_for(size_t length)
+{
+    static const char block[16384];
+    struct fake_io *server;
+    char head[80];
+    size_t sent = 0;
+    int32_t id;
+
+    fake.site.limits.body_rate = 100;
+    fake_start();
+    c = h2_connect(true);
+    id = h2_get(c, "/");
+    server = fake_dialled();
+    (void)snprintf(head, sizeof(head),
+                   "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", length);
+    answer(server, head);
+    for (; sent < length && !server->paused; sent += sizeof(block)) {
+        fake_send_span(server, span_of(block, sizeof(block)));
+        h2_pump(c);
+    }
+    return id;
+}
+
+START_TEST(a_client_that_takes_drops_is_given_up)
+{
+    int32_t id = ask_for(_i == 0 ? 7 * 16384 : 1638400);
+
+    ck_assert_uint_eq(fake.stats.exchanges, _i == 0 ? 0 : 1);
+    ck_assert_int_lt(drips(id, 1, 20), 12);
+    ck_assert_uint_eq(fake.stats.h2_streams, 0);
+    ck_assert_uint_eq(fake.stats.exchanges, 0);
+    ck_assert_uint_eq(fake.stats.client_timeout, 1);
+}
+END_TEST
+
+START_TEST(a_client_that_takes_little_is_not)
+{
+    int32_t id = ask_for(_i == 0 ? 7 * 16384 : 1638400);
+
+    ck_assert_int_eq(drips(id, 3100, 20), 20);
+    ck_assert_uint_eq(fake.stats.client_timeout, 0);
+}
+END_TEST
+
 START_TEST(a_connection_that_is_not_read_is_cut)
 {
     static const char block[16384];
@@ -845,6 +906,8 @@ static Suite *suite_of(void)
     tcase_add_test(tc, streams_take_turns);
     tcase_add_test(tc, a_client_waits_for_a_slow_back_end);
     tcase_add_test(tc, a_client_that_takes_nothing_is_given_up);
+    tcase_add_loop_test(tc, a_client_that_takes_drops_is_given_up, 0, 2);
+    tcase_add_loop_test(tc, a_client_that_takes_little_is_not, 0, 2);
     tcase_add_test(tc, a_connection_that_is_not_read_is_cut);
     tcase_add_test(tc, an_idle_connection_ends);
     tcase_add_test(tc, a_connection_that_never_asks_ends_sooner);
