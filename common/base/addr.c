@@ -119,13 +119,32 @@ int addr_parse(struct span text, struct addr *ret_addr)
     return 0;
 }
 
+/* Each message has several: inet_ntop() would go through printf. */
+static const char *v4_str(const uint8_t ip[4], char text[ADDR_TEXT_SIZE])
+{
+    char *at = text;
+
+    for (int i = 0; i < 4; i++) {
+        if (i > 0)
+            *at++ = '.';
+        if (ip[i] >= 100)
+            *at++ = (char)('0' + ip[i] / 100);
+        if (ip[i] >= 10)
+            *at++ = (char)('0' + ip[i] / 10 % 10);
+        *at++ = (char)('0' + ip[i] % 10);
+    }
+    *at = '\0';
+    return text;
+}
+
 const char *addr_ip_str(const struct addr *a, char text[ADDR_TEXT_SIZE])
 {
-    int family = a->family == ADDR_V4 ? AF_INET : AF_INET6;
     size_t len;
 
+    if (a->family == ADDR_V4)
+        return v4_str(a->ip, text);
     if (a->family == ADDR_NONE ||
-        !inet_ntop(family, a->ip, text, ADDR_TEXT_SIZE)) {
+        !inet_ntop(AF_INET6, a->ip, text, ADDR_TEXT_SIZE)) {
         snprintf(text, ADDR_TEXT_SIZE, "none");
         return text;
     }

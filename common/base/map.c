@@ -145,10 +145,10 @@ void map_deinit(struct map *map)
 int map_put(struct map *map, struct span key, void *item)
 {
     uint64_t hash = map_hash(map->seed, key);
-    size_t at;
+    size_t at = map->capacity ? probe(map, key, hash) : 0;
 
     assert(item);
-    if (map->capacity && map->entries[probe(map, key, hash)].item)
+    if (map->capacity && map->entries[at].item)
         return ERR_STATE;
     if (map->count >= map->max)
         return ERR_LIMIT;
@@ -157,8 +157,8 @@ int map_put(struct map *map, struct span key, void *item)
 
         if (err < 0)
             return err;
+        at = probe(map, key, hash);
     }
-    at = probe(map, key, hash);
     map->entries[at] = (struct map_entry){key.ptr, key.len, hash, item};
     map->count++;
     return 0;

@@ -217,6 +217,17 @@ static size_t utf8_sequence(struct span s)
     return len;
 }
 
+struct span text_decimal(uint64_t value, uint8_t out[TEXT_DECIMAL_SIZE])
+{
+    size_t n = TEXT_DECIMAL_SIZE;
+
+    do {
+        out[--n] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return span_of(out + n, TEXT_DECIMAL_SIZE - n);
+}
+
 bool text_is_utf8(struct span in)
 {
     while (in.len) {

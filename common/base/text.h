@@ -29,6 +29,11 @@ int text_unbase64(enum text_base64 kind, struct span in, uint8_t *out,
  * NUL-terminated within `size`. Returns `out`. */
 const char *text_printable(struct span in, char *out, size_t size);
 
+enum { TEXT_DECIMAL_SIZE = 20 };
+
+/* The digits of `value`, somewhere in `out`. */
+struct span text_decimal(uint64_t value, uint8_t out[TEXT_DECIMAL_SIZE]);
+
 /* True for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool text_is_utf8(struct span in);
 

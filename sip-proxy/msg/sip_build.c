@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 static const struct {
     unsigned status;
@@ -99,6 +100,12 @@ static void put_from_to(struct buf *out, const uint8_t *from, const uint8_t *to)
     buf_put(out, from, (size_t)(to - from));
 }
 
+static void put_text(struct buf *out, const char *name, struct span value)
+{
+    buf_put_str(out, name);
+    buf_put_span(out, value);
+}
+
 void sip_via_put(struct buf *out, const struct sip_via *via,
                  const struct addr *source, bool force_rport)
 {
@@ -106,10 +113,12 @@ void sip_via_put(struct buf *out, const struct sip_via *via,
     bool received_due = needs_received(via, source) || rport_due;
     const uint8_t *pos = via->text.ptr;
     struct span rest = via->params;
-    char ip[ADDR_TEXT_SIZE];
+    uint8_t digits[TEXT_DECIMAL_SIZE];
+    struct span port = text_decimal(source->port, digits);
+    char text[ADDR_TEXT_SIZE];
+    struct span ip = span_str(addr_ip_str(source, text));
     struct sip_param p;
 
-    addr_ip_str(source, ip);
     while (sip_param_next(&rest, &p) > 0) {
         bool is_received = span_is_nocase(p.name, "received");
 
@@ -118,15 +127,15 @@ void sip_via_put(struct buf *out, const struct sip_via *via,
         put_from_to(out, pos, p.text.ptr);
         pos = p.text.ptr + p.text.len;
         if (is_received)
-            buf_printf(out, "received=%s", ip);
+            put_text(out, "received=", ip);
         else
-            buf_printf(out, "rport=%u", source->port);
+            put_text(out, "rport=", port);
     }
     put_from_to(out, pos, via->text.ptr + via->text.len);
     if (received_due && via->received.len == 0)
-        buf_printf(out, ";received=%s", ip);
+        put_text(out, ";received=", ip);
     if (rport_due && !via->has_rport)
-        buf_printf(out, ";rport=%u", source->port);
+        put_text(out, ";rport=", port);
 }
 
 /* --- messages --- */

@@ -2,6 +2,7 @@
 #include "msg/sip_edit.h"
 
 #include "base/err.h"
+#include "base/text.h"
 #include "msg/sip_build.h"
 #include "msg/sip_char.h"
 
@@ -334,27 +335,15 @@ void sip_edit_set_uri(struct sip_edit *edit, struct span uri)
     sip_edit_replace(edit, edit->msg->uri_text, uri);
 }
 
-/* Decimal digits of `value` into `text`, which holds them all. */
-static struct span number_text(uint64_t value, uint8_t text[20])
-{
-    size_t n = 20;
-
-    do {
-        text[--n] = (uint8_t)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return span_of(text + n, 20 - n);
-}
-
 void sip_edit_set_max_forwards(struct sip_edit *edit, uint32_t value)
 {
     const struct sip_hdr *hdr = sip_msg_find(edit->msg, SIP_HDR_MAX_FORWARDS);
-    uint8_t text[20];
+    uint8_t text[TEXT_DECIMAL_SIZE];
 
     if (hdr && hdr->value.len > 0)
-        sip_edit_replace(edit, hdr->value, number_text(value, text));
+        sip_edit_replace(edit, hdr->value, text_decimal(value, text));
     else
-        sip_edit_set(edit, SIP_HDR_MAX_FORWARDS, number_text(value, text));
+        sip_edit_set(edit, SIP_HDR_MAX_FORWARDS, text_decimal(value, text));
 }
 
 void sip_edit_add_option(struct sip_edit *edit, enum sip_hdr_id id,
@@ -367,8 +356,8 @@ void sip_edit_add_option(struct sip_edit *edit, enum sip_hdr_id id,
 void sip_edit_ensure_content_length(struct sip_edit *edit)
 {
     struct span value = sip_msg_value(edit->msg, SIP_HDR_CONTENT_LENGTH);
-    uint8_t digits[20];
-    struct span text = number_text(edit->msg->body.len, digits);
+    uint8_t digits[TEXT_DECIMAL_SIZE];
+    struct span text = text_decimal(edit->msg->body.len, digits);
 
     if (!span_equal(value, text))
         sip_edit_set(edit, SIP_HDR_CONTENT_LENGTH, text);
