@@ -176,7 +176,9 @@ static int on_send(void *arg, const struct sip_target *to, void *conn,
         return send_to_peer(w, to, message);
     if (to->listener >= SIP_LOCALS_MAX || !w->udps[to->listener].udp)
         return ERR_CLOSED;
-    if (!addr_is_any(&to->local))
+    /* A socket of one address has no other to send from. */
+    if (!addr_is_any(&to->local) &&
+        addr_is_any(udp_addr(w->udps[to->listener].udp)))
         dest.from = to->local;
     err = udp_send(w->udps[to->listener].udp, &dest, message);
     if (err < 0)

@@ -74,7 +74,7 @@ enum sip_hdr_id sip_hdr_lookup(struct span name)
         return compact_lookup((char)letter);
     for (row = by_letter[letter - 'a']; *row; row++) {
         if (headers[*row].len == name.len &&
-            span_is_nocase(name, headers[*row].name))
+            span_equal_nocase(name, span_of(headers[*row].name, name.len)))
             return (enum sip_hdr_id)(*row);
     }
     return SIP_HDR_OTHER;

@@ -249,15 +249,15 @@ static void restore(struct restore *r, const struct sip_msg *msg)
 int sip_hide_incoming(struct sip_core *core, const struct sip_target *from)
 {
     struct sip_hide *h = core->hide;
-    struct restore r = {.core = core};
+    struct restore r;
     int err;
 
     if (!h || sip_zone_of(core, from) != SIP_OUTSIDE ||
         (span_search(core->msg.raw, span_str(";" SIP_HIDE_PARAM "=")) < 0 &&
          span_search(core->msg.raw, span_str(SIP_HIDE_CALL_ID)) < 0))
         return 0;
-    r.local = sip_local_of(core, from);
-    r.edit = &h->edit;
+    r = (struct restore){
+        .core = core, .local = sip_local_of(core, from), .edit = &h->edit};
     sip_edit_begin(r.edit, &core->msg);
     restore(&r, &core->msg);
     if (r.err < 0) {

@@ -235,8 +235,6 @@ static int txn_new(struct sip_txns *txns, enum sip_txn_kind kind,
     struct sip_txn *txn;
     int err;
 
-    if (map_find(&txns->by_key, span_of(key, SIP_TXN_KEY_SIZE)))
-        return ERR_STATE;
     txn = pool_take(txns->pool, &id);
     if (!txn) {
         if (pool_count(txns->pool) < pool_max(txns->pool))
