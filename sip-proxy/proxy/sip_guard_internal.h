@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sip_guard_internal.h - the guard's tables, for its files: sip_guard.c (rates
- * of sources, guesses, bans, scanners), sip_guard_more.c (rates of users and
- * of new connections, users that are not there, nonces) and sip_guard_names.c
- * (whose credentials a request has). */
+ * of sources, guesses, bans, scanners), sip_guard_callers.c (rates of users and
+ * of new connections, users that are not there), sip_guard_nonces.c (who has
+ * heard a challenge) and sip_guard_names.c (whose credentials a request has).
+ */
 #ifndef SIP_GUARD_INTERNAL_H
 #define SIP_GUARD_INTERNAL_H
 
