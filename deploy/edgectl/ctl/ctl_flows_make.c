@@ -389,7 +389,7 @@ static void make_sip_inside(struct maker *m, const struct sip_config *sip,
 
 static void make_sip(struct maker *m, const struct sip_config *sip)
 {
-    bool had[SIP_TLS + 1][ADDR_V6 + 1] = {{false}};
+    bool had[SIP_WSS + 1][ADDR_V6 + 1] = {{false}};
 
     for (size_t i = 0; i < sip->listen.n; i++) {
         const struct sip_listen *l = &sip->listen.items[i];
