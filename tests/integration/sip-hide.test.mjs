@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { freePort, missing, runProgram, scratch, startDaemon, waitFor } from "../support/edge.mjs";
 import { FakeAsterisk } from "../support/fake-asterisk.mjs";
 import { authority, partnerKamailio, phone } from "../support/federation.mjs";
-import { JsSIP, event, media } from "../support/jssip-node.mjs";
+import { JsSIP, callInVain, connectCall, event } from "../support/jssip-node.mjs";
 import { passwordOf, startKamailio } from "../support/kamailio.mjs";
 import { SipStream, SipWs, request, respond, token, uriOf } from "../support/sip.mjs";
 
@@ -251,13 +251,7 @@ describe("JsSIP, Kamailio inside", { skip: missing("kamailio") }, () => {
 
   test("a call: hold both ways, DTMF, hang-up at either end, refused, cancelled", async () => {
     for (const end of ["callee", "caller"]) {
-      const incoming = event(bob, "newRTCSession");
-      const out = alice.call("sip:1001@default", { mediaStream: media });
-      const confirmed = event(out, "confirmed", { fails: ["failed"] });
-      const { session } = await incoming;
-      const theirs = event(session, "confirmed", { fails: ["failed"] });
-      session.answer({ mediaStream: media });
-      await Promise.all([confirmed, theirs]);
+      const { out, session } = await connectCall(alice, bob, "sip:1001@default");
       const held = event(session, "hold");
       await waitFor(() => out.hold());
       await held;
@@ -271,16 +265,7 @@ describe("JsSIP, Kamailio inside", { skip: missing("kamailio") }, () => {
       (end === "callee" ? session : out).terminate();
       await ended;
     }
-    bob.once("newRTCSession", ({ session }) => session.terminate({ status_code: 486 }));
-    const busy = alice.call("sip:1001@default", { mediaStream: media });
-    assert.equal((await event(busy, "failed")).cause, "Busy");
-    const ringing = event(bob, "newRTCSession");
-    const out = alice.call("sip:1001@default", { mediaStream: media });
-    const { session } = await ringing;
-    const gone = event(session, "failed");
-    await event(out, "progress");
-    out.terminate();
-    assert.equal((await gone).cause, "Canceled");
+    await callInVain(alice, bob, "sip:1001@default");
   });
 
   test("not one byte of what is inside has left", () => {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { freePort, missing, startDaemon, waitFor } from "../support/edge.mjs";
-import { JsSIP, event, media } from "../support/jssip-node.mjs";
+import { JsSIP, callInVain, connectCall, event, media } from "../support/jssip-node.mjs";
 import { passwordOf, startKamailio } from "../support/kamailio.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
@@ -45,17 +45,7 @@ describe("JsSIP and Kamailio", { skip: missing("kamailio") }, () => {
     await kamailio?.stop();
   });
 
-  /** Alice calls Bob; both sessions, once confirmed. */
-  async function connected() {
-    const incoming = event(bob, "newRTCSession");
-    const out = alice.call("sip:1001@default", { mediaStream: media });
-    const confirmed = event(out, "confirmed", { fails: ["failed"] });
-    const { session } = await incoming;
-    const theirs = event(session, "confirmed", { fails: ["failed"] });
-    session.answer({ mediaStream: media });
-    await Promise.all([confirmed, theirs]);
-    return { out, session };
-  }
+  const connected = () => connectCall(alice, bob, "sip:1001@default");
 
   test("a call: both confirmed, hold, DTMF, hang-up by the callee", async () => {
     const { out, session } = await connected();
@@ -84,17 +74,7 @@ describe("JsSIP and Kamailio", { skip: missing("kamailio") }, () => {
   });
 
   test("refused, cancelled, not there", async () => {
-    bob.once("newRTCSession", ({ session }) => session.terminate({ status_code: 486 }));
-    const busy = alice.call("sip:1001@default", { mediaStream: media });
-    assert.equal((await event(busy, "failed")).cause, "Busy");
-
-    const ringing = event(bob, "newRTCSession");
-    const out = alice.call("sip:1001@default", { mediaStream: media });
-    const { session } = await ringing;
-    const gone = event(session, "failed");
-    await event(out, "progress");
-    out.terminate();
-    assert.equal((await gone).cause, "Canceled");
+    await callInVain(alice, bob, "sip:1001@default");
 
     const nobody = alice.call("sip:1999@default", { mediaStream: media });
     assert.equal((await event(nobody, "failed")).message.status_code, 480);

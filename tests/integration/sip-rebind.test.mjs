@@ -7,7 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { freePort, missing, scratch, startDaemon, waitFor } from "../support/edge.mjs";
-import { JsSIP, event, media } from "../support/jssip-node.mjs";
+import { JsSIP, connectCall, event } from "../support/jssip-node.mjs";
 import { passwordOf, startKamailio } from "../support/kamailio.mjs";
 
 after(() => setTimeout(() => process.exit(), 500).unref());
@@ -49,16 +49,7 @@ describe("JsSIP loses its connection in a call", { skip: missing("kamailio") }, 
     await kamailio?.stop();
   });
 
-  async function connected() {
-    const incoming = event(bob, "newRTCSession");
-    const out = alice.call("sip:1001@default", { mediaStream: media });
-    const confirmed = event(out, "confirmed", { fails: ["failed"] });
-    const { session } = await incoming;
-    const theirs = event(session, "confirmed", { fails: ["failed"] });
-    session.answer({ mediaStream: media });
-    await Promise.all([confirmed, theirs]);
-    return { out, session };
-  }
+  const connected = () => connectCall(alice, bob, "sip:1001@default");
 
   // JsSIP minds when it hangs up before the ACK of its re-INVITE is out.
   const settled = (...sessions) => waitFor(() => sessions.every((one) => one.isReadyToReOffer()));

@@ -5,7 +5,8 @@ import { execFile, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { freePort, scratch, waitFor } from "./edge.mjs";
+import { freePort, scratch } from "./edge.mjs";
+import { answersOptions, runKamailio } from "./kamailio.mjs";
 import { SipUdp, respond } from "./sip.mjs";
 
 const run = promisify(execFile);
@@ -140,41 +141,6 @@ export async function partnerKamailio({ domain, certificate, ca, edge, inside, t
   const file = path.join(dir, "kamailio.cfg");
   fs.writeFileSync(file, config({ domain, tls, udp, cert: certificate.cert, certKey: certificate.key,
     ca, edge, inside, verify }));
-  const child = spawn("kamailio", ["-f", file, "-DD", "-E", "-m", "48", "-M", "8", "-Y", dir, "-w", dir],
-    { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (part) => { log += part; });
-  const closed = new Promise((done) => child.on("close", done));
-  const kill = (signal) => {
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // gone already
-    }
-  };
-  const onExit = () => kill("SIGKILL");
-  process.on("exit", onExit);
-  const self = { tls, udp, log: () => log, async stop() {
-    kill("SIGTERM");
-    const late = setTimeout(() => kill("SIGKILL"), 3000);
-    await closed;
-    clearTimeout(late);
-    process.off("exit", onExit);
-  } };
-  try {
-    const probe = await SipUdp.open();
-    await waitFor(async () => {
-      if (child.exitCode !== null) throw new Error("ended");
-      probe.send(`OPTIONS sip:127.0.0.1:${udp} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${probe.port};branch=z9hG4bKup\r\n` +
-        `From: <sip:t@t>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: ${udp}\r\nCSeq: 1 OPTIONS\r\n` +
-        "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n", { port: udp, host: "127.0.0.1" });
-      return probe.next((m) => m.status === 200, { timeout: 300 });
-    }, { what: "kamailio answers" });
-    probe.close();
-  } catch (error) {
-    await self.stop();
-    throw new Error(`${error.message}\n${log}`);
-  }
-  return self;
+  const program = await runKamailio(["-f", file], dir, () => answersOptions(udp, "127.0.0.1"), { memory: 48 });
+  return { tls, udp, ...program };
 }

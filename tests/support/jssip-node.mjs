@@ -2,6 +2,7 @@
 // JsSIP without a browser: its WebSocket is npm's ws, and its media engine one
 // that makes offers and answers and sends nothing. The signalling is JsSIP's.
 
+import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import WebSocket from "ws";
 
@@ -73,4 +74,31 @@ export function event(emitter, name, { fails = [], timeout = 8000 } = {}) {
         fail(new Error(`${bad} instead of ${name}: ${e?.cause ?? ""}`));
       });
   });
+}
+
+/** One UA calls another; both sessions, once confirmed. */
+export async function connectCall(caller, callee, to) {
+  const incoming = event(callee, "newRTCSession");
+  const out = caller.call(to, { mediaStream: media });
+  const confirmed = event(out, "confirmed", { fails: ["failed"] });
+  const { session } = await incoming;
+  const theirs = event(session, "confirmed", { fails: ["failed"] });
+  session.answer({ mediaStream: media });
+  await Promise.all([confirmed, theirs]);
+  return { out, session };
+}
+
+/** One that refuses, and one whose caller gives up while it rings. */
+export async function callInVain(caller, callee, to) {
+  callee.once("newRTCSession", ({ session }) => session.terminate({ status_code: 486 }));
+  const busy = caller.call(to, { mediaStream: media });
+  assert.equal((await event(busy, "failed")).cause, "Busy");
+
+  const ringing = event(callee, "newRTCSession");
+  const out = caller.call(to, { mediaStream: media });
+  const { session } = await ringing;
+  const gone = event(session, "failed");
+  await event(out, "progress");
+  out.terminate();
+  assert.equal((await gone).cause, "Canceled");
 }

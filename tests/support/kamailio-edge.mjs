@@ -2,12 +2,12 @@
 // Kamailio in the role of sip-proxy (tests/bench/sip/kamailio-edge.cfg), and
 // what one sees of an edge from both of its sides.
 
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { freePort, root, scratch, waitFor } from "./edge.mjs";
+import { freePort, root, scratch } from "./edge.mjs";
 import { FakeAsterisk } from "./fake-asterisk.mjs";
+import { runKamailio } from "./kamailio.mjs";
 import { SipWs, request, respond, token, uriOf } from "./sip.mjs";
 
 /** { url, wsPort, at, stop() }, in front of a media server on UDP. */
@@ -16,36 +16,9 @@ export async function startKamailioEdge(server) {
   const file = path.join(dir, "edge.cfg");
   fs.writeFileSync(file, fs.readFileSync(path.join(root, "tests/bench/sip/kamailio-edge.cfg"), "utf8")
     .replaceAll("@WS@", ws).replaceAll("@UDP@", udp).replaceAll("@SERVER@", server.port));
-  const child = spawn("kamailio", ["-f", file, "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir],
-    { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (part) => { log += part; });
-  const closed = new Promise((done) => child.on("close", done));
-  const kill = (signal) => {
-    try {
-      process.kill(-child.pid, signal); // its workers, too
-    } catch {
-      // gone already
-    }
-  };
-  const onExit = () => kill("SIGKILL");
-  process.on("exit", onExit);
-  const edge = { url: `ws://127.0.0.1:${ws}/wssip`, wsPort: ws, at: { host: "127.0.0.1", port: udp }, log: () => log,
-    async stop() {
-      kill("SIGTERM");
-      const late = setTimeout(() => kill("SIGKILL"), 3000);
-      await closed;
-      clearTimeout(late);
-      process.off("exit", onExit);
-    } };
-  try {
-    await waitFor(async () => (await SipWs.open(edge.url)).close().then(() => true), { what: "kamailio answers" });
-  } catch (error) {
-    await edge.stop();
-    throw new Error(`${error.message}\n${log}`);
-  }
-  return edge;
+  const url = `ws://127.0.0.1:${ws}/wssip`;
+  const program = await runKamailio(["-f", file], dir, async () => (await SipWs.open(url)).close().then(() => true));
+  return { url, wsPort: ws, at: { host: "127.0.0.1", port: udp }, ...program };
 }
 
 /** The same observations of any edge: each is a plain value to compare. */

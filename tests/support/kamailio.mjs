@@ -15,7 +15,8 @@ const secret = "test";
 export const passwordOf = (user) =>
   crypto.createHash("sha256").update(`${secret}:${user}`).digest("hex");
 
-function answersOptions(port, host) {
+/** Does a SIP program on UDP answer OPTIONS? */
+export function answersOptions(port, host) {
   return new Promise((done) => {
     const socket = dgram.createSocket("udp4");
     const end = (value) => {
@@ -35,18 +36,13 @@ function answersOptions(port, host) {
   });
 }
 
-export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host = "127.0.0.1", port, tcp = false } = {}) {
-  port ??= await freePort(host);
-  const dir = scratch("kamailio-");
-  let file = path.join(root, config);
-  if (tcp) {
-    const text = fs.readFileSync(file, "utf8").replace("disable_tcp=yes", "disable_tcp=no");
-    file = path.join(dir, "kamailio.cfg");
-    fs.writeFileSync(file, text);
-  }
-  const child = spawn("kamailio", ["-f", file, "-l", `udp:${host}:${port}`,
-    ...(tcp ? ["-l", `tcp:${host}:${port}`] : []), "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir, "-w", dir], {
-    env: { ...process.env, DEMO_SIP_SECRET: secret }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+/**
+ * Run it with its files in `dir`, wait until `isReady()` holds, and return
+ * { pid, log(), stop() }.
+ */
+export async function runKamailio(args, dir, isReady, { env = process.env, memory = 32 } = {}) {
+  const child = spawn("kamailio", [...args, "-DD", "-E", "-m", String(memory), "-M", "8", "-Y", dir, "-w", dir],
+    { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   let log = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (part) => { log += part; });
@@ -61,21 +57,33 @@ export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host 
   };
   const onExit = () => kill("SIGKILL");
   process.on("exit", onExit);
-  const kamailio = {
-    port, address: `udp:${host}:${port}`, log: () => log, pid: child.pid,
-    async stop() {
-      kill("SIGTERM");
-      const late = setTimeout(() => kill("SIGKILL"), 3000);
-      await closed;
-      clearTimeout(late);
-      process.off("exit", onExit);
-    },
-  };
+  const kamailio = { pid: child.pid, log: () => log, async stop() {
+    kill("SIGTERM");
+    const late = setTimeout(() => kill("SIGKILL"), 3000);
+    await closed;
+    clearTimeout(late);
+    process.off("exit", onExit);
+  } };
   try {
-    await waitFor(() => answersOptions(port, host), { what: "kamailio answers" });
+    await waitFor(isReady, { what: "kamailio answers" });
   } catch (error) {
     await kamailio.stop();
     throw new Error(`${error.message}\n${log}`);
   }
   return kamailio;
+}
+
+export async function startKamailio({ config = "deploy/demo/kamailio.cfg", host = "127.0.0.1", port, tcp = false } = {}) {
+  port ??= await freePort(host);
+  const dir = scratch("kamailio-");
+  let file = path.join(root, config);
+  if (tcp) {
+    const text = fs.readFileSync(file, "utf8").replace("disable_tcp=yes", "disable_tcp=no");
+    file = path.join(dir, "kamailio.cfg");
+    fs.writeFileSync(file, text);
+  }
+  const args = ["-f", file, "-l", `udp:${host}:${port}`, ...(tcp ? ["-l", `tcp:${host}:${port}`] : [])];
+  const program = await runKamailio(args, dir, () => answersOptions(port, host),
+    { env: { ...process.env, DEMO_SIP_SECRET: secret } });
+  return { port, address: `udp:${host}:${port}`, ...program };
 }
