@@ -9,6 +9,7 @@ const EVERY_MS = 1000;
 const TOO_LATE_MS = 10000;
 const SVG = "http://www.w3.org/2000/svg";
 const ROWS_MAX = 400;
+const FEW = 30; // points
 
 const at = (id) => document.getElementById(id);
 
@@ -49,22 +50,22 @@ function keep(parent, items, keyOf, create, update) {
 
 function newPlot() {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${figures.KEEP - 1} 30`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   svg.append(document.createElementNS(SVG, "path"), document.createElementNS(SVG, "polyline"));
   return svg;
 }
 
-/** The newest point is at the right. */
+/** The newest point is at the right; few points do not look like many. */
 function plot(svg, points) {
+  const end = Math.max(points.length, FEW) - 1;
   const top = Math.max(...points, 0) || 1;
-  const from = figures.KEEP - points.length;
+  const from = end + 1 - points.length;
   const line = points.map((v, i) => `${from + i},${(28 - 25 * v / top).toFixed(1)}`);
   const [area, stroke] = svg.children;
+  svg.setAttribute("viewBox", `0 0 ${end} 30`);
   stroke.setAttribute("points", line.join(" "));
-  area.setAttribute("d", line.length > 1
-    ? `M${from},30 L${line.join(" L")} L${figures.KEEP - 1},30 Z` : "");
+  area.setAttribute("d", line.length > 1 ? `M${from},30 L${line.join(" L")} L${end},30 Z` : "");
 }
 
 /* ---- one daemon ---- */
@@ -182,10 +183,11 @@ class Daemon {
     const refused = one("reloads_refused_total");
     const facts = [
       ["File", status.config || "none: environment and flags"],
-      ["Read", new Date(status.config_loaded).toLocaleString()],
+      ["Read", `${moment(status.config_loaded)}, ${figures.duration(
+        Math.max(0, (Date.now() - Date.parse(status.config_loaded)) / 1000))} ago`],
       ["Reloads", refused ? `${one("reloads_total")}, and ${refused} refused` : String(one("reloads_total"))],
-      ["Listeners", (status.listeners ?? []).map((l) =>
-        [l.kind ?? l.transport, l.address, l.zone].filter(Boolean).join(" ")).join("\n")],
+      ["Listeners", (status.listeners ?? []).map((l) => (typeof l === "string" ? l.replace(":", " ")
+        : [l.kind ?? l.transport, l.address, l.zone].filter(Boolean).join(" "))).join("\n")],
     ].filter(([, value]) => value);
     const list = facts.flatMap(([name, value]) => [{ tag: "dt", name, text: name },
       { tag: "dd", name, text: value }]);
@@ -214,6 +216,12 @@ function newTile({ title, help }) {
   tile.title = help;
   tile.append(make("span", "what", title), make("strong"), newPlot(), make("span", "quiet"));
   return tile;
+}
+
+/** In the reader's zone, the same in all countries. */
+function moment(text) {
+  const when = new Date(text);
+  return `${when.toLocaleDateString("sv")} ${when.toLocaleTimeString("sv")}`;
 }
 
 const per = (rate) => figures.human(rate);
@@ -290,11 +298,12 @@ function show(snapshots) {
   const worst = ["bad", "warn", "good"].find((level) => all.some((d) => d.level === level));
   const name = all.length === 1 ? snapshots[0].name : "edge";
   say(at("title"), name);
+  document.body.classList.toggle("single", all.length === 1);
   document.title = { bad: "✖ ", warn: "! ", good: "" }[worst] + name;
   document.body.dataset.state = worst;
   mark(at("state"), worst);
   say(at("state"), { good: "All well", warn: "Something to look at", bad: "Something is wrong" }[worst]);
-  say(at("clock"), new Date().toLocaleTimeString());
+  say(at("clock"), new Date().toLocaleTimeString("sv"));
 }
 
 function showSilence(why) {
