@@ -331,10 +331,11 @@ static int scan_value(struct span *s, struct json_scan_value *ret_value)
     for (bool first = true;; first = false) {
         int err = scan_begin(s, &v);
 
-        if (err == 0 && first)
+        if (err < 0)
+            return err;
+        if (first)
             *ret_value = v;
-        if (err == 0 && v.kind >= JSON_SCAN_ARRAY)
-            err = scan_into(s, v.kind, &open);
+        err = v.kind >= JSON_SCAN_ARRAY ? scan_into(s, v.kind, &open) : 0;
         if (err < 0)
             return err;
         if (err > 0)
