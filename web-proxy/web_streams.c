@@ -150,7 +150,7 @@ static void write_family(const struct web_streams *streams, const char *name,
             if (strcmp(rows[k].family, name) != 0)
                 continue;
             metrics_label(labels, "stream", span_str(streams->routes[i].name));
-            if (rows[k].value)
+            if (label && rows[k].value)
                 metrics_label(labels, label, span_str(rows[k].value));
             value = __atomic_load_n(
                 (const uint64_t *)(const void *)(counts + rows[k].offset),
