@@ -41,8 +41,8 @@ struct sip_shared {
     size_t n_locals;
     struct conn_limit *limit;
     struct handshake_rate *rate; /* of TLS, from outside */
-    struct sip_names *names; /* where media servers and partners are */
-    pthread_mutex_t lock;    /* of `tls` */
+    struct sip_names *names;     /* where media servers and partners are */
+    pthread_mutex_t lock;        /* of `tls` */
     struct sip_tls *tls;
     /* Set and looked at by each worker on its own thread only. */
     struct sip_worker *worker[SIP_WORKERS_MAX];

@@ -98,7 +98,8 @@ static void set_item(struct config_build *build, const struct option_def *def,
     if (def->type == OPT_BOOL && cJSON_IsBool(json))
         memcpy(item, &value, sizeof(value));
     else if (def->type == OPT_ENUM && cJSON_IsBool(json))
-        (void)option_parse(build, def, span_str(value ? "true" : "false"), item);
+        (void)option_parse(build, def, span_str(value ? "true" : "false"),
+                           item);
     else if (def->type == OPT_OBJECT && cJSON_IsObject(json))
         set_object(build, def, json, item);
     else if (def->type == OPT_OBJECT && cJSON_IsString(json) &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What leaves the core, and what it answers by itself. */
 #include "proxy/sip_hide.h"
-#include "proxy/sip_zone.h"
 #include "proxy/sip_size.h"
+#include "proxy/sip_zone.h"
 
 #include "base/err.h"
 #include "base/map.h"

@@ -7,8 +7,8 @@
  * One listening socket, one socket a client connected to its peer, recvmmsg
  * on both, send and sendmmsg. The first two bytes of what a client sends are
  * its number: nothing is looked up, checked or counted. Like turn-server under
- * load it waits GATHER_US between two looks at its sockets. Prints its port; ends
- * with its input.
+ * load it waits GATHER_US between two looks at its sockets. Prints its port;
+ * ends with its input.
  */
 #include "base/addr.h"
 
