@@ -29,9 +29,37 @@ function(edge_bundled name spec)
 endfunction()
 
 edge_dependency(libuv libuv>=1.44)
-edge_bundled(mbedcrypto mbedcrypto>=3.6)
-edge_bundled(mbedx509 mbedx509>=3.6 LINK edge::mbedcrypto)
-edge_bundled(mbedtls mbedtls>=3.6 LINK edge::mbedx509)
+
+# The packaged mbedTLS, or the faster one that deploy/fast-tls/build has put
+# into a folder: an archive, over nettle and GMP.
+set(EDGE_MBEDTLS "" CACHE PATH "prefix of deploy/fast-tls/build; empty: the packaged mbedTLS")
+function(edge_fast_tls)
+    find_library(fast_tls_archive edge-mbedtls REQUIRED PATHS ${EDGE_MBEDTLS}/lib NO_DEFAULT_PATH)
+    foreach(name hogweed nettle gmp)
+        set(names ${name})
+        if(BUNDLE) # their packages are called otherwise in each Debian
+            set(names lib${name}.a)
+        endif()
+        find_library(fast_tls_${name} NAMES ${names} REQUIRED)
+        list(APPEND below ${fast_tls_${name}})
+    endforeach()
+    add_library(edge_fast_tls STATIC IMPORTED GLOBAL)
+    set_target_properties(edge_fast_tls PROPERTIES
+        IMPORTED_LOCATION ${fast_tls_archive}
+        INTERFACE_INCLUDE_DIRECTORIES ${EDGE_MBEDTLS}/include
+        INTERFACE_LINK_LIBRARIES "${below};Threads::Threads")
+    foreach(name mbedcrypto mbedx509 mbedtls)
+        add_library(edge::${name} ALIAS edge_fast_tls)
+    endforeach()
+endfunction()
+
+if(EDGE_MBEDTLS)
+    edge_fast_tls()
+else()
+    edge_bundled(mbedcrypto mbedcrypto>=3.6)
+    edge_bundled(mbedx509 mbedx509>=3.6 LINK edge::mbedcrypto)
+    edge_bundled(mbedtls mbedtls>=3.6 LINK edge::mbedx509)
+endif()
 edge_bundled(llhttp libllhttp>=9)
 edge_dependency(cjson libcjson>=1.7.13)
 edge_dependency(cares libcares>=1.18)
