@@ -183,7 +183,24 @@ static bool group_of(const struct sip_ws *ws, struct span path,
     return is_group(sip_worker_config(w), name);
 }
 
-/* Behind trusted proxies the client is the last address they do not know. */
+/* The last item of the list, which is cut off. False: there is none. */
+static bool take_last(struct span *list, struct span *ret_item)
+{
+    while (list->len > 0) {
+        size_t at = list->len;
+
+        while (at > 0 && list->ptr[at - 1] != ',')
+            at--;
+        *ret_item = span_trim(span_from(*list, at));
+        *list = span_head(*list, at > 0 ? at - 1 : 0);
+        if (ret_item->len > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Behind trusted proxies the client is the last address they do not know. What
+ * stands in front of that is the client's own word, and not even looked at. */
 static void find_client(struct sip_ws *ws, const struct http_msg *msg)
 {
     const struct cidr_list *trusted =
@@ -194,19 +211,13 @@ static void find_client(struct sip_ws *ws, const struct http_msg *msg)
         return;
     for (size_t i = msg->headers_n; i-- > 0;) {
         struct span rest = msg->headers[i].value;
-        struct addr chain[32];
-        size_t n = 0;
         struct span item;
 
         if (msg->headers[i].field != HTTP_FIELD_X_FORWARDED_FOR)
             continue;
-        while (n < ARRAY_SIZE(chain) && http_list_next(&rest, &item)) {
-            if (addr_parse(item, &chain[n]) < 0)
-                return; /* nothing to believe in it */
-            n++;
-        }
-        while (n-- > 0) {
-            found = chain[n];
+        while (take_last(&rest, &item)) {
+            if (addr_parse(item, &found) < 0)
+                return; /* a proxy that says no address */
             if (found.port == 0)
                 found.port = ws->from.remote.port;
             if (cidr_list_has_ip(trusted->items, trusted->n, &found))

@@ -277,6 +277,16 @@ describe("one media server", () => {
     await client.close();
   });
 
+  test("what stands in front of it in that header does not count, however much it is", async () => {
+    for (const own of ["unknown", "203.0.113.1, ".repeat(40) + "10.1.1.1", ", ,203.0.113.1,"]) {
+      const client = await SipWs.open(proxy.url, { headers: { "X-Forwarded-For": `${own}, 203.0.113.78 ` } });
+      client.send(registration("u13", sipml("u13")));
+      await client.final();
+      assert.match(asterisk.last.all("via")[1], /;received=203\.0\.113\.78/, own);
+      await client.close();
+    }
+  });
+
   test("what is no SIP ends the connection after a while", async () => {
     const client = await SipWs.open(proxy.url);
     for (let i = 0; i < 12; i++) client.send("GET / HTTP/1.1\r\n\r\n");
