@@ -91,31 +91,34 @@ static inline size_t wire_written(const struct wire_writer *w)
     return w->len;
 }
 
+static inline bool wire_fits(struct wire_writer *w, size_t len)
+{
+    if (w->err || w->size - w->len < len)
+        w->err = ERR_LIMIT;
+    return !w->err;
+}
+
 /* `len` bytes to fill in, or NULL and error. */
 static inline uint8_t *wire_grow(struct wire_writer *w, size_t len)
 {
-    if (w->err || w->size - w->len < len) {
-        w->err = ERR_LIMIT;
+    if (!wire_fits(w, len))
         return NULL;
-    }
     w->len += len;
     return w->start + (w->len - len);
 }
 
 static inline void wire_put(struct wire_writer *w, struct span s)
 {
-    uint8_t *p = wire_grow(w, s.len);
-
-    if (p && s.len)
-        memcpy(p, s.ptr, s.len);
+    if (!wire_fits(w, s.len) || s.len == 0)
+        return;
+    memcpy(w->start + w->len, s.ptr, s.len);
+    w->len += s.len;
 }
 
 static inline void wire_put_u8(struct wire_writer *w, uint8_t v)
 {
-    uint8_t *p = wire_grow(w, 1);
-
-    if (p)
-        p[0] = v;
+    if (wire_fits(w, 1))
+        w->start[w->len++] = v;
 }
 
 static inline void wire_store_u16(uint8_t *p, uint16_t v)
@@ -132,18 +135,18 @@ static inline void wire_store_u32(uint8_t *p, uint32_t v)
 
 static inline void wire_put_u16(struct wire_writer *w, uint16_t v)
 {
-    uint8_t *p = wire_grow(w, 2);
-
-    if (p)
-        wire_store_u16(p, v);
+    if (!wire_fits(w, 2))
+        return;
+    wire_store_u16(w->start + w->len, v);
+    w->len += 2;
 }
 
 static inline void wire_put_u32(struct wire_writer *w, uint32_t v)
 {
-    uint8_t *p = wire_grow(w, 4);
-
-    if (p)
-        wire_store_u32(p, v);
+    if (!wire_fits(w, 4))
+        return;
+    wire_store_u32(w->start + w->len, v);
+    w->len += 4;
 }
 
 static inline void wire_put_u64(struct wire_writer *w, uint64_t v)
