@@ -129,7 +129,7 @@ class Daemon {
     const sessions = { title: "Sessions", kind: "now", value: status.sessions,
       points: this.#sessionPoints(status.sessions), help: "what a drain would wait for" };
     const list = [sessions, ...figures.tiles(status.program, this.series)];
-    if (status.relay_ports) list.push({ title: "Relay ports taken", kind: "share", points: [],
+    if (status.relay_ports) list.push({ title: "Ports taken", kind: "share", points: [],
       value: status.relay_ports.taken, of: status.relay_ports.all, help: "of those there are" });
     keep(this.find(".tiles"), list, (t) => t.title, newTile, showTile);
   }
