@@ -20,6 +20,7 @@ enum {
     UDP_BUFFER = 4 * 1024 * 1024,
     CLIENT_QUEUE = 256 * 1024,
     PEERS_MAX = 1024, /* streams with media servers, either direction */
+    TIMER_GRAIN = 10, /* ms: the core's timers go off together, so much late */
 };
 
 /* --- mail between workers --- */
@@ -354,6 +355,17 @@ static void show_names(struct sip_worker *w)
     stats_set(&w->stats->names_missing, s.missing);
 }
 
+/* Each transaction has its own millisecond to be forgotten at; none of them is
+ * worth waking up for alone. */
+static uint64_t next_wake(const struct sip_worker *w)
+{
+    uint64_t deadline = sip_core_next_deadline(w->core);
+
+    return deadline == TIMERS_NEVER
+               ? deadline
+               : (deadline + TIMER_GRAIN - 1) / TIMER_GRAIN * TIMER_GRAIN;
+}
+
 static void on_turn_end(struct worker_task *task)
 {
     struct sip_worker *w = CONTAINER_OF(task, struct sip_worker, task);
@@ -366,7 +378,7 @@ static void on_turn_end(struct worker_task *task)
         refill(w);
     if (is_asker(w))
         show_names(w);
-    alarm_set(&w->alarm, sip_core_next_deadline(w->core));
+    alarm_set(&w->alarm, next_wake(w));
 }
 
 void sip_worker_touch(struct sip_worker *w)
