@@ -7,8 +7,8 @@
 // Each proxy is alone on CPU 0 while it is measured, with one worker; the back
 // end and the load are on CPU 1. What counts is the CPU time the proxy's
 // threads used (/proc/PID/task/*/schedstat), divided by the work done; so other
-// load on the machine disturbs little. Printed per proxy, with our ratio to
-// the better of the other two.
+// load on the machine disturbs little. Printed per proxy: the least and the
+// most of all rounds, and the ratio of our least to the better other's.
 
 import { execFileSync, spawn } from "node:child_process";
 import crypto from "node:crypto";
@@ -27,6 +27,8 @@ const SECONDS = Number(option("seconds", 5));
 const SOCKETS = Number(option("sockets", 1000));
 const ROUNDS = Number(option("rounds", 3));
 const ONLY = option("only", "");
+const RESUMED = 400; // connections
+const TRIPS = 400; // of a message on each of 20 WebSockets
 const absent = missing("nginx", "haproxy", "wrk", "h2load", "taskset");
 if (absent) {
   console.log(`skipped: ${absent}`);
@@ -65,12 +67,18 @@ http { access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; ${te
 }
 
 const body = "x".repeat(1024);
-start(1, "nginx", nginxConfig("back", `server { listen 127.0.0.1:${backPort} backlog=4096; location / { default_type text/plain; return 200 "${body}"; } }`));
+fs.writeFileSync(path.join(dir, "big"), Buffer.alloc(1e6, "x"));
+start(1, "nginx", nginxConfig("back", `server { listen 127.0.0.1:${backPort} backlog=4096;
+  location / { default_type text/plain; return 200 "${body}"; }
+  location /big { root ${dir}; } }`));
 
-/* A back end for WebSockets: the handshake and then silence. */
+/* A back end for WebSockets: the handshake, then what comes goes back, byte
+ * for byte (so frames come back masked: the proxies do not mind). */
 const quiet = net.createServer((socket) => {
   socket.on("error", () => {});
+  socket.setNoDelay();
   socket.once("data", (data) => {
+    socket.on("data", (more) => socket.write(more));
     const key = String(data).match(/sec-websocket-key: (\S+)/i)?.[1] ?? "";
     const accept = crypto.createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
@@ -194,11 +202,71 @@ async function perStream(pid, url, seconds, ...more) {
   return used / Number(requests) / 1000;
 }
 
+/* … per connection with one request that resumes a session by its ticket. */
+async function perResumption(pid, port, version, count) {
+  const options = { port, host: "127.0.0.1", servername: "localhost", rejectUnauthorized: false, minVersion: version, maxVersion: version };
+  const once1 = (session) => new Promise((done, fail) => {
+    let ticket;
+    let resumed = false;
+    const socket = tls.connect({ ...options, session }, () => {
+      resumed = socket.isSessionReused();
+      socket.write("GET /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    });
+    socket.on("session", (one) => { ticket = one; });
+    socket.on("error", fail);
+    socket.on("data", () => {});
+    socket.on("close", () => done({ ticket, resumed }));
+  });
+  const { ticket } = await once1();
+  const run = async (n) => {
+    for (let i = 0; i < n; i += 8)
+      for (const { resumed } of await Promise.all(Array.from({ length: 8 }, () => once1(ticket))))
+        if (!resumed) throw new Error(`${version}: a session was not resumed`);
+  };
+  await run(40);
+  const before = cpuNs(pid);
+  await run(count);
+  return (cpuNs(pid) - before) / count / 1000;
+}
+
+const upgrade = () => "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${crypto.randomBytes(16).toString("base64")}\r\n\r\n`;
+
+/* … per WebSocket message of 64 bytes, half of them each way. */
+async function perMessage(pid, port, secure, trips) {
+  const frame = Buffer.concat([Buffer.from([0x82, 0x80 | 64, 1, 2, 3, 4]), Buffer.alloc(64)]);
+  const sockets = await Promise.all(Array.from({ length: 20 }, async () => {
+    const socket = secure ? tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }) : net.connect(port, "127.0.0.1");
+    socket.setNoDelay();
+    await once(socket, secure ? "secureConnect" : "connect");
+    socket.write(upgrade());
+    await once(socket, "data");
+    return socket;
+  }));
+  const run = (n) => Promise.all(sockets.map((socket) => new Promise((done) => {
+    let got = 0;
+    const onData = (data) => {
+      got += data.length;
+      if (got % frame.length) return;
+      if (got / frame.length < n) return void socket.write(frame);
+      socket.off("data", onData);
+      done();
+    };
+    socket.on("data", onData);
+    socket.write(frame);
+  })));
+  await run(50);
+  const before = cpuNs(pid);
+  await run(trips);
+  const used = cpuNs(pid) - before;
+  for (const socket of sockets) socket.destroy();
+  return used / trips / sockets.length / 2 / 1000;
+}
+
 /* KiB per idle WebSocket. */
 async function perSocket(pid, port, secure) {
   const sockets = [];
-  const handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${crypto.randomBytes(16).toString("base64")}\r\n\r\n`;
+  const handshake = upgrade();
   const open = async () => {
     const socket = secure ? tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }) : net.connect(port, "127.0.0.1");
     socket.on("error", () => {});
@@ -225,6 +293,12 @@ const measures = [
   ["h2", "µs CPU per request, HTTP/2 over TLS", (p) => perStream(p.pid, `https://127.0.0.1:${p.ports.https}/file`, SECONDS)],
   ["handshake", "µs CPU per new TLS connection with one request", (p) =>
     perRequest(p.pid, `https://127.0.0.1:${p.ports.https}/file`, SECONDS, "-H", "Connection: close")],
+  ["resume12", "µs CPU per resumed TLS 1.2 connection, one request", (p) => perResumption(p.pid, p.ports.https, "TLSv1.2", RESUMED)],
+  ["resume13", "µs CPU per resumed TLS 1.3 connection, one request", (p) => perResumption(p.pid, p.ports.https, "TLSv1.3", RESUMED)],
+  ["mb", "µs CPU per MB, plain", (p) => perRequest(p.pid, `http://127.0.0.1:${p.ports.http}/big`, SECONDS, "-c8")],
+  ["mb-tls", "µs CPU per MB, TLS", (p) => perRequest(p.pid, `https://127.0.0.1:${p.ports.https}/big`, SECONDS, "-c8")],
+  ["message", "µs CPU per WebSocket message, plain", (p) => perMessage(p.pid, p.ports.http, false, TRIPS)],
+  ["message-tls", "µs CPU per WebSocket message, TLS", (p) => perMessage(p.pid, p.ports.https, true, TRIPS)],
   ["socket", "KiB per idle WebSocket, plain", (p) => perSocket(p.pid, p.ports.http, false)],
   ["socket-tls", "KiB per idle WebSocket, TLS", (p) => perSocket(p.pid, p.ports.https, true)],
 ];
@@ -255,16 +329,18 @@ for (let round = 0; round < ROUNDS; round++)
       for (const proxy of proxies) {
         const got = await alone(proxy, measure);
         const row = (results[key] ??= {});
-        row[proxy.name] = Math.min(row[proxy.name] ?? Infinity, got);
+        (row[proxy.name] ??= []).push(got);
       }
 
 const version = (program, ...args) => execFileSync("sh", ["-c", `${program} ${args.join(" ")} 2>&1 | head -1`]).toString().trim();
 console.log(`${version("nginx", "-v")} · ${version("haproxy", "-v").split(" ").slice(0, 3).join(" ")} · ${ROUNDS} × ${SECONDS} s each, 64 connections, 1 KiB`);
-console.log(`${"".padEnd(52)}${proxies.map((p) => p.name.padStart(11)).join("")}     ratio`);
+console.log(`${"".padEnd(54)}${proxies.map((p) => p.name.padStart(18)).join("")}     ratio`);
 for (const [key, title] of measures) {
   const row = results[key];
   if (!row) continue;
-  const ratio = row["web-proxy"] / Math.min(row.nginx, row.haproxy);
-  console.log(`${title.padEnd(52)}${proxies.map((p) => row[p.name].toFixed(2).padStart(11)).join("")}${ratio.toFixed(2).padStart(10)}`);
+  const least = (p) => Math.min(...row[p.name]);
+  const shown = (p) => `${least(p).toFixed(1)} … ${Math.max(...row[p.name]).toFixed(1)}`.padStart(18);
+  const [we, ...they] = proxies.map(least);
+  console.log(`${title.padEnd(54)}${proxies.map(shown).join("")}${(we / Math.min(...they)).toFixed(2).padStart(10)}`);
 }
 process.exit(0);
