@@ -226,7 +226,7 @@ static bool is_origin_form(const struct h2_block *b)
 
     if (is_connect(b) && !h2_block_is_tunnel(b))
         return true;
-    return path.ptr[0] == '/' ||
+    return span_starts(path, "/") ||
            (span_is(path, "*") && span_is(buf_span(&b->method), "OPTIONS"));
 }
 
