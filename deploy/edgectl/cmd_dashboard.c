@@ -275,6 +275,10 @@ int cmd_dashboard(const struct ctl_args *args)
     d = dashboard_new(&targets);
     err = d ? serve(d, &listen) : -ENOMEM;
     if (err < 0) {
+        if (d) { /* what was opened is being closed */
+            (void)uv_run(&d->loop, UV_RUN_NOWAIT);
+            dashboard_free(d);
+        }
         buf_printf(&error, "cannot serve: %s\n", err_str(err));
         return ctl_fail(args, &error, CTL_USAGE);
     }

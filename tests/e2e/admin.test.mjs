@@ -238,6 +238,9 @@ test("edgectl dashboard listens on loopback only, and needs a daemon", options, 
     assert.match(refused.stderr, /--listen .*loopback/);
   }
   assert.equal((await runProgram(program, ["dashboard", "--dir", scratch()])).code, 3);
+  const taken = await runProgram(program, ["dashboard", "--dir", dir, "--listen", admin["web-proxy"]]);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /cannot serve: .*in use/i);
 });
 
 /** Some clients of each kind, until the function it returns is called. */
