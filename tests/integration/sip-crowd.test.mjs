@@ -146,8 +146,7 @@ async function main() {
   }
 
   describe("idle connections of one worker", () => {
-    // With TLS: what mbedTLS in its packaged build keeps for each, README.
-    for (const [kind, most] of [["ws", 8192], ["wss", 49152]]) {
+    for (const [kind, most] of [["ws", 8192], ["wss", 24576]]) {
       const n = kind === "wss" ? (full ? 5000 : 500) : full ? Math.min(20000, files - 200) : 1000;
 
       test(`${n} of ${kind} take at most ${most / 1024} KiB each`, {
