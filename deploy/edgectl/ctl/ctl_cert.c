@@ -273,13 +273,12 @@ static int check_key(struct ctl_cert_report *r, const mbedtls_x509_crt *crt,
         find(r, CTL_CERT_KEY_UNREADABLE,
              "the key cannot be read: it must be "
              "a PEM private key");
-    else if (crt->raw.len == 0)
-        err = 0;
-    else if (mbedtls_pk_check_pair(&crt->pk, &pk, random_bytes, NULL) != 0)
+    else if (crt->raw.len > 0 &&
+             mbedtls_pk_check_pair(&crt->pk, &pk, random_bytes, NULL) != 0)
         find(r, CTL_CERT_KEY_MISMATCH,
              "the key does not belong to the first certificate");
     else
-        r->has_key = true;
+        r->has_key = crt->raw.len > 0;
     mbedtls_pk_free(&pk);
     mem_wipe(text, file.len);
     mem_free(text);
