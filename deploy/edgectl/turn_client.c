@@ -106,7 +106,7 @@ int turn_login(struct ctl_link *link, const struct ctl_uri *uri,
 static int ask_as_user(struct ctl_link *link, const struct ctl_uri *uri,
                        struct turn_login *login, int n, const uint8_t *request)
 {
-    struct ctl_stun_answer answer;
+    struct ctl_stun_answer answer = {0};
 
     if (n > 0)
         n = turn_exchange(link, uri, span_of(request, (size_t)n), &answer);
