@@ -46,7 +46,7 @@ describe("SIPp", { skip: missing("sipp") }, () => {
 
   test("with a tenth of all datagrams lost every registration succeeds", async () => {
     const server = await freePort(), out = await freePort(), inner = await freePort();
-    const uas = startServer(server, "registrar.xml", ["-lost", "10"]);
+    const uas = startServer(server, "registrar.xml", ["-lost", "10", "-d", "40000"]);
     const proxy = await startDaemon("sip-proxy", { args: ["--listen", `udp:127.0.0.1:${out},zone=external`,
       "--listen", `udp:127.0.0.1:${inner}`, "--media-server", `default=udp:127.0.0.1:${server}`,
       "--probe-interval", "0"] });
