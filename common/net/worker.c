@@ -344,10 +344,12 @@ static void on_deadline(struct alarm *alarm, uint64_t now)
     uv_stop(&alarm->worker->loop);
 }
 
-static void run_dry(struct worker *worker, unsigned deadline_ms)
+void worker_run_dry(struct worker *worker, unsigned deadline_ms)
 {
     struct alarm deadline;
 
+    worker_close_mail(worker);
+    worker->draining = true;
     uv_update_time(&worker->loop);
     alarm_init(&deadline, worker, on_deadline);
     alarm_set(&deadline, uv_now(&worker->loop) + deadline_ms);
@@ -374,15 +376,10 @@ static void close_own_handles(struct worker *worker)
     uv_run(&worker->loop, UV_RUN_NOWAIT);
 }
 
-int worker_free(struct worker *worker, unsigned deadline_ms)
+int worker_destroy(struct worker *worker)
 {
     int err = 0;
 
-    if (!worker)
-        return 0;
-    worker_close_mail(worker);
-    worker->draining = true;
-    run_dry(worker, deadline_ms);
     while (worker->n_spare > 0)
         buf_deinit(&worker->spare[--worker->n_spare]);
     if (timers_next(&worker->timers) != TIMERS_NEVER) {
@@ -398,6 +395,14 @@ int worker_free(struct worker *worker, unsigned deadline_ms)
     mem_free(worker->mailbox.ring);
     mem_free(worker);
     return err;
+}
+
+int worker_free(struct worker *worker, unsigned deadline_ms)
+{
+    if (!worker)
+        return 0;
+    worker_run_dry(worker, deadline_ms);
+    return worker_destroy(worker);
 }
 
 int worker_index(const struct worker *worker)

@@ -68,6 +68,11 @@ struct worker {
 /* Let worker_run() return; any thread. */
 void worker_request_stop(struct worker *worker);
 
+/* The two halves of worker_free(): the first runs until nothing is open,
+ * `deadline_ms` at most; the second releases what is left. */
+void worker_run_dry(struct worker *worker, unsigned deadline_ms);
+int worker_destroy(struct worker *worker);
+
 /* Give `buf`, which has no memory, some of a buffer that is no longer needed;
  * and take it back when `buf` is empty. Saves the heap a round trip for each
  * message of a stream. */

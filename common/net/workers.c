@@ -14,7 +14,7 @@ struct worker_thread {
     struct worker *worker;
     pthread_t thread;
     bool running;
-    int result; /* of the start hook, later of worker_free() */
+    int result; /* of the start hook, later of worker_destroy() */
 };
 
 struct workers {
@@ -49,20 +49,26 @@ static void report_start(struct worker_thread *t, int result)
     pthread_mutex_unlock(&t->workers->lock);
 }
 
-/* A worker may post to another one until its own stop hook has returned: so
- * none is freed before all have come here. */
-static unsigned meet_at_end(struct workers *workers)
+static unsigned deadline_of(struct workers *workers)
 {
     unsigned deadline_ms;
 
+    pthread_mutex_lock(&workers->lock);
+    deadline_ms = workers->deadline_ms;
+    pthread_mutex_unlock(&workers->lock);
+    return deadline_ms;
+}
+
+/* A worker may post to another one until its last connection has closed: so
+ * none is freed before all have come here. */
+static void meet_at_end(struct workers *workers)
+{
     pthread_mutex_lock(&workers->lock);
     workers->n_stopped++;
     pthread_cond_broadcast(&workers->stopped);
     while (workers->n_stopped < workers->n_threads)
         pthread_cond_wait(&workers->stopped, &workers->lock);
-    deadline_ms = workers->deadline_ms;
     pthread_mutex_unlock(&workers->lock);
-    return deadline_ms;
 }
 
 /* The start hook has failed: nobody waits for this one. */
@@ -93,7 +99,9 @@ static void *thread_main(void *arg)
         worker_run(t->worker);
     worker_close_mail(t->worker);
     config->stop(t->worker, config->arg);
-    t->result = worker_free(t->worker, meet_at_end(t->workers));
+    worker_run_dry(t->worker, deadline_of(t->workers));
+    meet_at_end(t->workers);
+    t->result = worker_destroy(t->worker);
     t->worker = NULL;
     return NULL;
 }

@@ -315,6 +315,57 @@ START_TEST(one_failing_start_stops_all)
 }
 END_TEST
 
+/* What closes late tells the others, who may have nothing left to close. */
+struct farewell {
+    struct workers *workers;
+    struct crowd crowd;
+    uv_timer_t late[THREADS];
+};
+
+static void farewell_late(uv_timer_t *timer)
+{
+    struct farewell *f = timer->data;
+
+    for (unsigned i = 0; i < THREADS; i++)
+        if (worker_post(workers_get(f->workers, i), crowd_message, &f->crowd) <
+            0)
+            atomic_fetch_add(&f->crowd.refused, 1);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static int farewell_start(struct worker *worker, void *arg)
+{
+    struct farewell *f = arg;
+    uv_timer_t *timer = &f->late[worker_index(worker)];
+
+    timer->data = f;
+    return uv_timer_init(worker_loop(worker), timer);
+}
+
+static void farewell_stop(struct worker *worker, void *arg)
+{
+    struct farewell *f = arg;
+    unsigned index = (unsigned)worker_index(worker);
+
+    uv_timer_start(&f->late[index], farewell_late, (uint64_t)index * 10, 0);
+}
+
+START_TEST(the_last_to_close_may_still_post_to_the_first)
+{
+    struct farewell farewell = {0};
+    struct workers_config config = {.count = THREADS,
+                                    .start = farewell_start,
+                                    .stop = farewell_stop,
+                                    .arg = &farewell};
+
+    ck_assert_int_eq(workers_start(&farewell.workers, &config), 0);
+    ck_assert_int_eq(workers_stop(farewell.workers, 2000), 0);
+    ck_assert_uint_eq(atomic_load(&farewell.crowd.messages) +
+                          atomic_load(&farewell.crowd.refused),
+                      (uintmax_t)THREADS * THREADS);
+}
+END_TEST
+
 START_TEST(no_workers_or_too_many_is_an_error)
 {
     struct crowd crowd = {.fail_index = -1};
@@ -356,6 +407,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(threads, NULL, no_blocks);
     tcase_add_test(threads, every_message_of_every_thread_is_run_once);
     tcase_add_test(threads, one_failing_start_stops_all);
+    tcase_add_test(threads, the_last_to_close_may_still_post_to_the_first);
     tcase_add_test(threads, no_workers_or_too_many_is_an_error);
     suite_add_tcase(s, threads);
 
