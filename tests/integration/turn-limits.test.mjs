@@ -7,8 +7,9 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import {
-  adminRequest, binary, freePort, makeCertificates, missing, runProgram, scratch, slow, startDaemon, waitFor,
+  adminRequest, binary, freePort, makeCertificates, runProgram, scratch, slow, startDaemon, waitFor,
 } from "../support/edge.mjs";
+import { noNamespaces } from "../support/netns.mjs";
 import { TurnClient } from "../support/turn_client.mjs";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -82,22 +83,15 @@ test("a connection that is no handshake waits, fails and is counted", async () =
   }
 });
 
-async function noHost(name) {
-  if (process.getuid() !== 0) return "needs root for network namespaces";
-  const without = missing("ip");
-  if (without) return without;
-  const { code, stderr } = await runProgram("ip", ["netns", "add", name]);
-  return code === 0 ? false : `no network namespaces here: ${stderr.trim()}`;
-}
-
 const host = `edge${process.pid}o`;
-describe("addresses of a host", { skip: await noHost(host) }, () => {
+describe("addresses of a host", { skip: await noNamespaces() }, () => {
   test("that come are our own within seconds, behind a wildcard listener", async () => {
     const dir = scratch();
     const admin = path.join(dir, "admin.sock");
     const inside = (...words) => runProgram("ip", ["netns", "exec", host, ...words]);
     let child;
     try {
+      await runProgram("ip", ["netns", "add", host]);
       await inside("ip", "link", "set", "lo", "up");
       await inside("ip", "addr", "add", "10.9.9.1/32", "dev", "lo");
       fs.writeFileSync(path.join(dir, "users"), "alice:wonder\n", { mode: 0o600 });
