@@ -25,20 +25,25 @@ describe("testssl.sh", { skip, concurrency: false }, () => {
   let web, backend, found;
   const finding = (id) => found.find((f) => f.id === id)?.finding ?? "";
 
+  async function examine(port, ca, file) {
+    const { code, stdout, stderr } = await runProgram("testssl", ["--quiet", "--color", "0", "--warnings", "off",
+      "--jsonfile", file, "--add-ca", ca, "-p", "-s", "-f", "-P", "-S", "-U", "--ip", "127.0.0.1",
+      `localhost:${port}`], { timeout: 190000, cwd: dir });
+    assert.ok(fs.existsSync(file), `${code}: ${stdout}${stderr}`);
+    return JSON.parse(fs.readFileSync(file, "utf8"));
+  }
+
   before(async () => {
     const made = await makeCertificates(path.join(dir, "pki"), { days: 200 });
     const port = await freePort();
-    const file = path.join(dir, "found.json");
     backend = await httpServer((request, answer) => answer.end("ok"));
     web = await startDaemon("web-proxy", { config: {
       listen: [`https:127.0.0.1:${port}`], certificate: [made.cert], key: [made.key], workers: 1,
       "source-handshake-rate": 0, upstream: [`a=http://127.0.0.1:${backend.port}`], route: ["/=a"] } });
-    const { code, stdout, stderr } = await runProgram("testssl", ["--quiet", "--color", "0", "--warnings", "off",
-      "--jsonfile", file, "--add-ca", made.ca, "-p", "-s", "-f", "-P", "-S", "-U", "--ip", "127.0.0.1",
-      `localhost:${port}`], { timeout: 240000, cwd: dir });
-    assert.ok(fs.existsSync(file), `${code}: ${stdout}${stderr}`);
-    found = JSON.parse(fs.readFileSync(file, "utf8"));
-  }, { timeout: 260000 });
+    // On a busy machine its own client gives up now and then, and says so: ask again.
+    for (let i = 0; i < 3 && (!found || found.some((f) => /connect problem/.test(f.finding))); i++)
+      found = await examine(port, made.ca, path.join(dir, `found${i}.json`));
+  }, { timeout: 600000 });
   after(async () => {
     backend?.close();
     const how = await web?.stop();
